@@ -1,0 +1,5 @@
+"""`python -m carewatch`."""
+
+from carewatch.cli import main
+
+main(prog_name="carewatch")

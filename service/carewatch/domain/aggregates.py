@@ -1,0 +1,177 @@
+"""Mergeable accumulators: `merge(add(z, a), add(z, b)) == add(add(z, a), b)`, integers only.
+
+Net values follow withdrawals (`sign` -1); gross values never decrease, as Prometheus needs.
+"""
+
+from bisect import bisect_left
+from typing import Final
+
+import msgspec
+
+_SUB_BITS: Final = 5
+_SUB: Final = 1 << _SUB_BITS
+
+CLASSIC_BOUNDS_MS: Final[tuple[int, ...]] = tuple(
+    seconds * 1000
+    for seconds in (
+        1, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1200, 1800, 2700, 3600, 5400,
+        7200, 10800, 14400, 21600, 28800, 43200, 64800, 86400, 129600, 172800, 259200, 432000,
+        604800,
+    )
+)  # fmt: skip
+"""Upper bounds (inclusive) of the 32 classic buckets; the 33rd count is what lies beyond."""
+
+
+def bucket_index(value: int) -> int:
+    """The log-linear bucket of a value >= 0: exact below 64, 32 per octave above.
+
+    The relative width of a bucket is at most 1/32, so its middle is off by at most 1.6 %.
+    """
+    if value < 2 * _SUB:
+        return value
+    shift = value.bit_length() - _SUB_BITS - 1
+    return (shift + 1) * _SUB + (value >> shift) - _SUB
+
+
+def bucket_bounds(index: int) -> tuple[int, int]:
+    """Least and greatest value of a bucket."""
+    if index < 2 * _SUB:
+        return index, index
+    shift, position = divmod(index, _SUB)
+    shift -= 1
+    low = (_SUB + position) << shift
+    return low, low + (1 << shift) - 1
+
+
+def bucket_middle(index: int) -> int:
+    """The value that stands for a bucket: the middle, rounded half up."""
+    low, high = bucket_bounds(index)
+    return (low + high + 1) // 2
+
+
+class Distribution(msgspec.Struct, array_like=True, gc=False):
+    """Durations: how many, their sum, and how they spread over the log-linear buckets."""
+
+    count: int = 0
+    sum: int = 0
+    buckets: dict[int, int] = {}
+
+    def add(self, value: int, sign: int) -> None:
+        """Adds a duration (`sign` 1) or takes it back (-1)."""
+        self.count += sign
+        self.sum += sign * value
+        index = bucket_index(value)
+        left = self.buckets.get(index, 0) + sign
+        if left:
+            self.buckets[index] = left
+        else:
+            del self.buckets[index]
+
+    def merge(self, other: "Distribution") -> None:
+        """Adds another accumulator bucket by bucket: exact, in any order."""
+        self.count += other.count
+        self.sum += other.sum
+        for index, n in other.buckets.items():
+            left = self.buckets.get(index, 0) + n
+            if left:
+                self.buckets[index] = left
+            else:
+                del self.buckets[index]
+
+    def percentile(self, per_mille: int) -> int | None:
+        """Nearest rank (W5), None when empty: the middle of the bucket that holds the rank."""
+        if self.count <= 0:
+            return None
+        rank = max(1, -(-self.count * per_mille // 1000))
+        seen = 0
+        for index in sorted(self.buckets):
+            seen += self.buckets[index]
+            if seen >= rank:
+                return bucket_middle(index)
+        return None
+
+    def bounds(self) -> tuple[int | None, int | None]:
+        """Bounds of the lowest and highest bucket that is not empty (W9)."""
+        if not self.buckets:
+            return None, None
+        return bucket_bounds(min(self.buckets))[0], bucket_bounds(max(self.buckets))[1]
+
+
+class Total(msgspec.Struct, array_like=True, gc=False):
+    """A distribution since the beginning: net, gross and both as classic buckets."""
+
+    net: Distribution = msgspec.field(default_factory=Distribution)
+    gross: Distribution = msgspec.field(default_factory=Distribution)
+    net_classic: list[int] = msgspec.field(default_factory=lambda: [0] * 33)
+    gross_classic: list[int] = msgspec.field(default_factory=lambda: [0] * 33)
+    gross_min: int | None = None
+    gross_max: int | None = None
+
+    def add(self, value: int, sign: int) -> None:
+        """Adds a duration, or takes it back from the net side only."""
+        place = bisect_left(CLASSIC_BOUNDS_MS, value)
+        self.net.add(value, sign)
+        self.net_classic[place] += sign
+        if sign > 0:
+            self.gross.add(value, 1)
+            self.gross_classic[place] += 1
+            if self.gross_min is None or value < self.gross_min:
+                self.gross_min = value
+            if self.gross_max is None or value > self.gross_max:
+                self.gross_max = value
+
+    def merge(self, other: "Total") -> None:
+        """Adds another accumulator: exact, in any order."""
+        self.net.merge(other.net)
+        self.gross.merge(other.gross)
+        for i in range(33):
+            self.net_classic[i] += other.net_classic[i]
+            self.gross_classic[i] += other.gross_classic[i]
+        for low in (other.gross_min,):
+            if low is not None and (self.gross_min is None or low < self.gross_min):
+                self.gross_min = low
+        for high in (other.gross_max,):
+            if high is not None and (self.gross_max is None or high > self.gross_max):
+                self.gross_max = high
+
+
+class Count(msgspec.Struct, array_like=True, gc=False):
+    """A count in a window, net; `gross` counts additions only."""
+
+    value: int = 0
+    gross: int = 0
+
+    def add(self, amount: int) -> None:
+        """Adds; a negative amount takes back from the net side only."""
+        self.value += amount
+        if amount > 0:
+            self.gross += amount
+
+    def merge(self, other: "Count") -> None:
+        """Adds another accumulator."""
+        self.value += other.value
+        self.gross += other.gross
+
+
+class Gauge(msgspec.Struct, array_like=True, gc=False):
+    """How many now; source partitions are added."""
+
+    value: int = 0
+
+    def merge(self, other: "Gauge") -> None:
+        """Adds another source partition."""
+        self.value += other.value
+
+
+class Instant(msgspec.Struct, array_like=True, gc=False):
+    """The least instant now; None when there is none."""
+
+    at: int | None = None
+
+    def merge(self, other: "Instant") -> None:
+        """Keeps the least of both."""
+        if other.at is not None and (self.at is None or other.at < self.at):
+            self.at = other.at
+
+
+Accumulator = Distribution | Total | Count | Gauge | Instant

@@ -1,0 +1,101 @@
+"""THE catalogue of computed metrics. Topics, exporter, wall, schemas and docs derive from it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class Kind(StrEnum):
+    """What the value of a metric is; decides the accumulator and the fields of a point."""
+
+    DISTRIBUTION = "distribution"  # count, sum, min, max, percentiles, buckets
+    COUNT = "count"  # an integer that is added up
+    GAUGE = "gauge"  # how many now: an integer, source partitions are added
+    INSTANT = "instant"  # a time now: `at`, the least of the source partitions; absent when none
+
+
+Window = Literal["1m", "1h", "total", "now"]
+
+TUMBLING: dict[Window, int] = {"1m": 60_000, "1h": 3_600_000}
+"""Windows aligned to UTC, with their size in milliseconds."""
+
+PER_FACT: tuple[Window, ...] = ("1m", "1h", "total")
+LIVE: tuple[Window, ...] = ("now",)
+
+BASE_LABELS = ("tenant", "channel", "queue", "priority")
+"""Labels that every metric carries, in this order; `none` where there is no value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One computed metric; `labels` come after BASE_LABELS, in this order."""
+
+    id: str
+    kind: Kind
+    unit: Literal["ms", "count"]
+    help: str
+    labels: tuple[str, ...] = ()
+    windows: tuple[Window, ...] = PER_FACT
+
+
+def _duration(id_: str, help_: str, labels: tuple[str, ...] = ()) -> Metric:
+    return Metric(id=id_, kind=Kind.DISTRIBUTION, unit="ms", help=help_, labels=labels)
+
+
+def _count(id_: str, help_: str, labels: tuple[str, ...] = ()) -> Metric:
+    return Metric(id=id_, kind=Kind.COUNT, unit="count", help=help_, labels=labels)
+
+
+def _gauge(id_: str, help_: str, labels: tuple[str, ...] = ()) -> Metric:
+    return Metric(
+        id=id_, kind=Kind.GAUGE, unit="count", help=help_, labels=labels, windows=LIVE
+    )
+
+
+def _instant(id_: str, help_: str, labels: tuple[str, ...] = ()) -> Metric:
+    return Metric(
+        id=id_, kind=Kind.INSTANT, unit="ms", help=help_, labels=labels, windows=LIVE
+    )
+
+
+CATALOGUE: tuple[Metric, ...] = (
+    _duration(
+        "first_response_time",
+        "First unanswered message of a new contact to the first public message of a person.",
+    ),
+    _duration(
+        "first_response_time_any",
+        "First unanswered message of a new contact to the first public message of bot or person.",
+    ),
+    _duration("reply_time", "Every turn: oldest unanswered message to the reply of a person."),
+    _duration(
+        "queue_wait_time",
+        "One stay in a queue, from entering to leaving.",
+        ("outcome",),
+    ),
+    _count("messages", "Messages by direction and class of author.", ("direction", "author")),
+    _count("conversations", "Session transitions.", ("transition",)),
+    _count("sla_evaluations", "SLA clocks that were met or breached.", ("policy", "target")),
+    _count("sla_breaches", "SLA clocks whose deadline passed.", ("policy", "target")),
+    _gauge("waiting_conversations", "Conversations with an open turn that people must answer."),
+    _instant("oldest_unanswered", "Start of the oldest open turn that people must answer."),
+    _gauge("queue_length", "Open queue stays."),
+    _gauge("sla_at_risk_conversations", "SLA clocks past a warning.", ("policy", "target")),
+    _gauge(
+        "sla_breached_open_conversations",
+        "SLA clocks past their deadline and still open.",
+        ("policy", "target"),
+    ),
+    _count("corrections", "Withdrawals, by what they take back.", ("metric",)),
+    _count("duplicate_events", "Events that had come before."),
+    _count("late_events", "Events beyond the allowed lateness."),
+    _count("late_facts", "Facts and withdrawals for a closed one-minute window."),
+    _count("dead_events", "Records that could not be understood."),
+    _count("clamped_future", "Events stamped after their arrival, taken at their arrival."),
+    _count("negative_clamped", "Replies stamped before the message they answer."),
+    _instant("watermark", "Least clock of all source partitions, as merge sees it.", ("partition",)),
+    _instant("heartbeat", "Newest tick that passed every stage.", ("partition",)),
+)
+"""Every metric, in the order of the documentation. `watermark` and `heartbeat` come from merge."""
+
+BY_ID = {metric.id: metric for metric in CATALOGUE}

@@ -1,0 +1,1 @@
+"""The board: folds `care.metrics` and serves /metrics and the JSON API."""

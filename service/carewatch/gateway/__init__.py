@@ -1,0 +1,1 @@
+"""HTTP in: receives webhooks, verifies, pseudonymises, publishes to `care.events`."""

@@ -1,0 +1,1 @@
+"""Framework-free stream logic, declared as data: track and merge (customer follows)."""

@@ -1,0 +1,109 @@
+"""What a processor is: framework-free stream logic, declared as data, driven from outside.
+
+Two drivers run the same processors: the engine, on Kafka, exactly once; and replay, on lists.
+A processor owns the state of ONE source partition. It never sends, logs, or reads a clock: it is
+told what was read and hands over what must be written.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+
+class Record(NamedTuple):
+    """One record as it was read from the source partition."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Output(NamedTuple):
+    """One record to write. A `value` of None is a tombstone.
+
+    `position` is the source offset that caused it; the driver adds it as a header
+    (`position: <source partition>:<offset>`), so that the value stays free of it.
+    """
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    position: int
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Row(NamedTuple):
+    """One changelog row; a `value` of None deletes the key."""
+
+    key: bytes
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flush:
+    """What must become durable together: all of it or nothing.
+
+    `rows` never contain the marker: the driver writes `marker` under `wire.rows.MARKER_KEY`, last.
+    `next_offset` is the source offset the marker stands for.
+    """
+
+    next_offset: int
+    rows: Sequence[Row]
+    marker: bytes
+    outputs: Sequence[Output]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionContext:
+    """Where a processor works: its source partition and how many partitions each topic has."""
+
+    partition: int
+    partitions: Mapping[str, int] = field(default_factory=dict)
+
+
+class Stage(Protocol):
+    """A built processor: the live state of one source partition."""
+
+    def restore(self, rows: Iterable[Row], marker: bytes | None) -> int:
+        """Takes the newest row of every key; returns the next source offset (0 without marker).
+
+        Raises Refused when a row or the marker cannot be trusted.
+        """
+
+    def on_records(self, records: Sequence[Record]) -> None:
+        """Folds records in order. Offsets below the next one are ignored, gaps are legal.
+
+        Never raises for what a record contains: that becomes a dead letter among the outputs.
+        """
+
+    def flush(self) -> Flush | None:
+        """Hands over what changed since the last call, None when no record came since.
+
+        Only hands over: flush boundaries change no byte of the outputs.
+        """
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last record folded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processor:
+    """A processor as data. Topics flow downhill: `writes` lie below `reads` in the catalogue."""
+
+    name: str
+    reads: str
+    writes: tuple[str, ...]
+    build: Callable[[PartitionContext], Stage]
+
+    @property
+    def changelog(self) -> str:
+        """The compacted topic of this processor's rows; partition p belongs to source partition p."""
+        return f"care.state.{self.name}"
+
+    @property
+    def group(self) -> str:
+        """The consumer group whose membership says who works (safety never depends on it)."""
+        return f"carewatch-{self.name}"

@@ -1,0 +1,1 @@
+"""Seeded, realistic provider traffic with valid signatures, and what it must add up to."""

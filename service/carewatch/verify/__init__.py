@@ -1,0 +1,1 @@
+"""The independent oracle (it imports nothing from domain, processors or wire)."""

@@ -1,0 +1,1 @@
+"""Domain <-> bytes: the topic catalogue and one codec per kind of record."""

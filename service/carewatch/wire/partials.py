@@ -1,0 +1,134 @@
+"""`care.partials` (internal): pane snapshots and clocks of one source partition.
+
+Array-like MessagePack with a version first. The record key identifies the pane (series, window,
+start, source stage and partition), so that compaction and "newest wins" agree; all panes of a
+series go to one partition, chosen by the series alone.
+"""
+
+from typing import Final
+
+import msgspec
+
+from carewatch.domain.aggregates import Accumulator, Count, Distribution, Gauge, Instant, Total
+from carewatch.domain.errors import InvalidRecord
+from carewatch.domain.metrics import BY_ID, Kind
+
+VERSION: Final = 1
+
+
+class Series(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One metric with its label values: the base labels, then the metric's own, in their order."""
+
+    metric: str
+    labels: tuple[str, ...]
+
+
+class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one source partition knows of one pane, as a whole snapshot.
+
+    `position` is the source offset it includes: of two snapshots the higher one wins.
+    `start` is None for `total` and `now`. `body` is the MessagePack of the accumulator that
+    `accumulator_type` names.
+    """
+
+    version: int
+    series: Series
+    window: str
+    start: int | None
+    stage: str
+    partition: int
+    position: int
+    body: msgspec.Raw
+
+
+class ClockRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The clock of a source partition, written to every partition of `care.partials` at each tick.
+
+    `clock` is the log clock (running maximum of recorded times), `tick` the newest tick folded,
+    `sources` how many partitions the stage's source topic has, so that a reader knows when it has
+    heard of all.
+    """
+
+    version: int
+    stage: str
+    partition: int
+    sources: int
+    position: int
+    clock: int
+    tick: int
+
+
+def accumulator_type(metric: str, window: str) -> type[Accumulator]:
+    """Which accumulator a metric has in a window."""
+    match BY_ID[metric].kind:
+        case Kind.DISTRIBUTION:
+            return Total if window == "total" else Distribution
+        case Kind.COUNT:
+            return Count
+        case Kind.GAUGE:
+            return Gauge
+        case Kind.INSTANT:
+            return Instant
+
+
+CLOCK_PREFIX: Final = b"clock|"
+
+_series = msgspec.msgpack.Encoder()
+_partial = msgspec.msgpack.Decoder(Partial)
+_clock = msgspec.msgpack.Decoder(ClockRecord)
+_bodies: Final = {
+    kind: msgspec.msgpack.Decoder(kind) for kind in (Distribution, Total, Count, Gauge, Instant)
+}
+
+
+def series_key(series: Series) -> bytes:
+    """The bytes that choose the partition of a series and identify its panes."""
+    return _series.encode(series)
+
+
+def partial_key(partial: Partial) -> bytes:
+    """The record key: one per pane and source partition."""
+    return _series.encode(
+        (partial.series, partial.window, partial.start, partial.stage, partial.partition)
+    )
+
+
+def clock_key(clock: ClockRecord) -> bytes:
+    """The record key of a clock."""
+    return CLOCK_PREFIX + f"{clock.stage}|{clock.partition}".encode()
+
+
+def encode(record: Partial | ClockRecord) -> bytes:
+    """MessagePack of a snapshot or a clock."""
+    return _series.encode(record)
+
+
+def encode_body(accumulator: Accumulator) -> msgspec.Raw:
+    """The accumulator as it stands now (a copy: later changes do not reach it)."""
+    return msgspec.Raw(_series.encode(accumulator))
+
+
+def decode_body(metric: str, window: str, body: msgspec.Raw) -> Accumulator:
+    """The accumulator of a snapshot; raises InvalidRecord."""
+    if metric not in BY_ID:
+        raise InvalidRecord("unknown_metric")
+    try:
+        decoded: Accumulator = _bodies[accumulator_type(metric, window)].decode(body)
+    except msgspec.MsgspecError as error:
+        raise InvalidRecord("schema") from error
+    return decoded
+
+
+def decode(key: bytes | None, value: bytes | None) -> Partial | ClockRecord:
+    """A record of `care.partials`; raises InvalidRecord."""
+    if key is None or value is None:
+        raise InvalidRecord("no_key" if key is None else "no_value")
+    try:
+        record: Partial | ClockRecord = (
+            _clock.decode(value) if key.startswith(CLOCK_PREFIX) else _partial.decode(value)
+        )
+    except msgspec.MsgspecError as error:
+        raise InvalidRecord("schema") from error
+    if record.version != VERSION:
+        raise InvalidRecord("version")
+    return record
