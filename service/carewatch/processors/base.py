@@ -81,7 +81,9 @@ class Stage(Protocol):
     def flush(self) -> Flush | None:
         """Hands over what changed since the last call, None when no record came since.
 
-        Only hands over: flush boundaries change no byte of the outputs.
+        Only hands over: flush boundaries change no byte of the outputs. The first call after a
+        restore without a marker hands over at least the marker, records or not: the driver makes
+        it durable before it reads anything, so that a lost changelog can be told from a new one.
         """
 
     @property

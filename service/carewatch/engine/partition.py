@@ -1,0 +1,347 @@
+"""One owned source partition: open, feed, flush, fail to a restore.
+
+The protocol that makes results exactly once, over the ports of `ports.py`:
+
+open    start the producer (fences whoever worked here before), then read the changelog to its last
+        stable offset, restore the stage, seek the source to the marker's next offset
+flush   ONE transaction: changelog rows of what changed, all outputs, the marker last
+fail    the outcome of a failed flush is unknown: drop memory and producer, and open again
+
+Transactions so form one sequence, each starting at the marker of the one before; whatever is not
+committed has never happened.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from carewatch.domain.errors import Refused
+from carewatch.engine.changelog import Restored, read_newest
+from carewatch.engine.ports import (
+    Fenced,
+    Group,
+    Log,
+    Message,
+    NotOwner,
+    Observer,
+    ProducerFactory,
+    TransactionalProducer,
+)
+from carewatch.processors.base import Flush, PartitionContext, Processor, Record, Stage
+from carewatch.wire.rows import MARKER_KEY
+
+logger = logging.getLogger(__name__)
+
+_SLICE_SECONDS: Final = 0.002
+_SLICE_LEAST: Final = 16
+_SLICE_MOST: Final = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """How long things may take, in seconds, and how far memory may run ahead of the log."""
+
+    start: float = 30.0
+    """Registering the transactional id; the broker may first have to end an open transaction."""
+    flush: float = 8.0
+    """One flush; shorter than the transaction time-out, so that we give up before the broker."""
+    pause: float = 0.02
+    """Least time between two flushes: AddPartitions would meet the markers of the one before."""
+    idle: float = 5.0
+    """A flush that would only move the marker waits this long for company."""
+    undurable_records: int = 50_000
+    """Records folded but not yet durable, above which feeding waits."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Live:
+    """What exists only between a completed restore and the next failure."""
+
+    producer: TransactionalProducer
+    stage: Stage
+    durable: int
+    flushed_at: float
+    marker_only: Flush | None = None
+    fed: int = 0
+    durable_fed: int = 0
+    feeding: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Partition:
+    """The live state of one source partition of one processor, and its way into the log."""
+
+    def __init__(
+        self,
+        *,
+        processor: Processor,
+        context: PartitionContext,
+        producers: ProducerFactory,
+        log: Log,
+        group: Group,
+        observer: Observer,
+        timings: Timings | None = None,
+    ) -> None:
+        self.number = context.partition
+        self._processor = processor
+        self._context = context
+        self._producers = producers
+        self._log = log
+        self._group = group
+        self._observer = observer
+        self._timings = timings or Timings()
+        self._live: _Live | None = None
+        self._proof: int | None = None
+        self._slice = 128
+        self._one_flush = asyncio.Lock()
+
+    @property
+    def transactional_id(self) -> str:
+        """Stable for ever: a new owner fences the old one by it."""
+        return f"{self._processor.group}-{self.number}"
+
+    @property
+    def live(self) -> bool:
+        """Restored and working."""
+        return self._live is not None
+
+    @property
+    def next_offset(self) -> int | None:
+        """The source offset after the last record folded; None while not live."""
+        return self._live.stage.next_offset if self._live else None
+
+    @property
+    def durable_offset(self) -> int | None:
+        """The source offset up to which results are committed; None while not live."""
+        return self._live.durable if self._live else None
+
+    async def open(self) -> None:
+        """Fences, restores and seeks; after it the partition is live.
+
+        Raises Refused when the stored state cannot be right, NotOwner when the partition went
+        elsewhere meanwhile, Retryable and TimeoutError for the rest. Nothing of it is left then.
+        """
+        if self._live is not None:
+            return
+        started = asyncio.get_running_loop().time()
+        token = self._group.token(self.number)
+        self._still_owner(token)
+        if self._proof is not None:
+            # A worker that was frozen and wakes up would otherwise fence the rightful owner, and
+            # the two could go on doing that to each other.
+            await self._group.prove(self.number, self._proof)
+            self._still_owner(token)
+        producer = self._producers(self.transactional_id)
+        try:
+            async with asyncio.timeout(self._timings.start):
+                await producer.start()
+            self._still_owner(token)
+            restored = await read_newest(self._log, self._processor.changelog, self.number)
+            stage = self._processor.build(self._context)
+            next_offset = await self._restore(stage, restored)
+            if restored.marker is None:
+                await self._first_marker(producer, stage)
+            self._still_owner(token)
+            self._group.seek(self.number, next_offset)
+        except BaseException:
+            await producer.close()
+            raise
+        now = asyncio.get_running_loop().time()
+        self._live = _Live(producer=producer, stage=stage, durable=next_offset, flushed_at=now)
+        self._observer.opened(
+            self._processor.name, self.number, rows=restored.read, seconds=now - started
+        )
+
+    async def feed(self, records: Sequence[Record], token: int | None) -> bool:
+        """Hands records to the stage in slices of about 2 ms; waits while too much is undurable.
+
+        `token` is the one under which they were fetched. False: ownership changed on the way or
+        the partition failed, the rest was dropped, and the position has to be moved back to
+        `next_offset`.
+        """
+        live = self._live
+        loop = asyncio.get_running_loop()
+        at = 0
+        while at < len(records):
+            if live is None or self._live is not live or self._lost(token):
+                return False
+            if live.fed - live.durable_fed >= self._timings.undurable_records:
+                live.feeding.clear()
+                await live.feeding.wait()
+                continue
+            part = records[at : at + self._slice]
+            started = loop.time()
+            live.stage.on_records(part)
+            took = loop.time() - started
+            at += len(part)
+            live.fed += len(part)
+            self._observer.fed(self._processor.name, self.number, records=len(part))
+            if took > _SLICE_SECONDS:
+                self._slice = max(_SLICE_LEAST, self._slice // 2)
+            elif took < _SLICE_SECONDS / 2 and len(part) == self._slice:
+                self._slice = min(_SLICE_MOST, self._slice * 2)
+            await asyncio.sleep(0)
+        return True
+
+    async def flush(self, *, now: bool = False) -> None:
+        """Makes durable what was folded so far; one at a time, nothing when nothing changed.
+
+        A flush that would only move the marker is held back for company, unless `now`. Any
+        exception has already dropped memory and producer: the partition lives again only through
+        `open`.
+        """
+        async with self._one_flush:
+            live = self._live
+            if live is None:
+                return
+            loop = asyncio.get_running_loop()
+            wait = live.flushed_at + self._timings.pause - loop.time()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            if self._live is not live:
+                return
+            try:
+                await self._flush(live, now=now)
+            except BaseException as error:
+                await self._fail(live, error)
+                raise
+
+    async def close(self) -> None:
+        """Gives the partition up: producer and memory go, what was not flushed never happened."""
+        live, self._live = self._live, None
+        self._proof = None
+        if live is not None:
+            live.feeding.set()
+            await live.producer.close()
+            self._observer.closed(self._processor.name, self.number)
+
+    async def drop(self) -> None:
+        """Treats the partition as failed: it comes back through a proof and `open`."""
+        if self._live is not None:
+            await self._fail(self._live, None)
+
+    async def _flush(self, live: _Live, *, now: bool) -> None:
+        fed = live.fed
+        snapshot = live.stage.flush() or live.marker_only
+        if snapshot is None:
+            live.durable_fed = fed
+            live.feeding.set()
+            return
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        alone = not snapshot.rows and not snapshot.outputs
+        if alone and not now and started - live.flushed_at < self._timings.idle:
+            # The next snapshot's marker stands for this one's records too.
+            live.marker_only = snapshot
+            live.durable_fed = fed
+            live.feeding.set()
+            return
+        async with asyncio.timeout(self._timings.flush):
+            await self._transaction(live.producer, snapshot)
+        live.marker_only = None
+        live.durable = snapshot.next_offset
+        live.durable_fed = fed
+        live.flushed_at = loop.time()
+        live.feeding.set()
+        outputs: dict[str, int] = defaultdict(int)
+        for output in snapshot.outputs:
+            outputs[output.topic] += 1
+        self._observer.flushed(
+            self._processor.name,
+            self.number,
+            outputs=outputs,
+            rows=len(snapshot.rows),
+            seconds=live.flushed_at - started,
+        )
+
+    async def _transaction(self, producer: TransactionalProducer, flush: Flush) -> None:
+        rows = [Message(row.key, row.value) for row in flush.rows]
+        rows.append(Message(MARKER_KEY, flush.marker))
+        sends: dict[tuple[str, int], list[Message]] = defaultdict(list)
+        for output in flush.outputs:
+            position = ("position", f"{self.number}:{output.position}".encode())
+            sends[output.topic, output.partition].append(
+                Message(output.key, output.value, (*output.headers, position))
+            )
+        # Only this producer ever writes to this changelog partition: another one's open
+        # transaction would hold the last stable offset below rows that we have committed.
+        sends[self._processor.changelog, self.number] = rows
+        await producer.begin()
+        stored: list[Awaitable[object]] = []
+        for (topic, partition), messages in sends.items():
+            stored.extend(await producer.send(topic, partition, messages))
+        await asyncio.gather(*stored)
+        await producer.commit()
+
+    async def _restore(self, stage: Stage, restored: Restored) -> int:
+        """The next source offset; refuses what cannot be right rather than guess."""
+        source, changelog = self._processor.reads, self._processor.changelog
+        committed = await self._group.committed(self.number)
+        if restored.marker is None and restored.rows:
+            raise self._refused(
+                f"{changelog} has {len(restored.rows)} rows but no marker",
+                f"restore {changelog} from a backup, or start over under a new application id",
+            )
+        if restored.marker is None and committed is not None:
+            raise self._refused(
+                f"group {self._processor.group} stands at offset {committed} of {source}, but "
+                f"{changelog} is empty: it was lost or created anew",
+                f"restore {changelog} from a backup; or, to compute from the beginning again, "
+                "delete the group's offsets and every results topic",
+            )
+        try:
+            next_offset = stage.restore(restored.rows, restored.marker)
+        except Refused as error:
+            raise self._refused(str(error), f"restore {changelog} from a backup") from error
+        first = await self._log.first_offset(source, self.number)
+        if restored.marker is None or next_offset == 0:
+            # Nothing was ever folded, so nothing is missing when the log begins later than 0.
+            return max(first, next_offset)
+        end = await self._log.stable_end(source, self.number)
+        if not first <= next_offset <= end:
+            raise self._refused(
+                f"the marker says {next_offset}, but {source} holds offsets {first} to {end}",
+                f"restore {source}; retention must be longer than a worker may be away, and a "
+                "topic that was created anew needs new changelogs",
+            )
+        if committed is not None and next_offset < committed:
+            raise self._refused(
+                f"the marker says {next_offset}, but group {self._processor.group} was already at "
+                f"{committed}: {changelog} has lost its tail",
+                "carewatch state accept-replay goes on from the marker; results from there on "
+                "are written again, with the same ids",
+            )
+        return next_offset
+
+    async def _first_marker(self, producer: TransactionalProducer, stage: Stage) -> None:
+        """Written before anything is read: a group offset without a marker means lost state."""
+        first = stage.flush()
+        if first is None:
+            raise TypeError(
+                f"{self._processor.name}: a stage restored without a marker hands one over at once"
+            )
+        async with asyncio.timeout(self._timings.flush):
+            await self._transaction(producer, first)
+
+    async def _fail(self, live: _Live, error: BaseException | None) -> None:
+        if self._live is live:
+            self._live = None
+            self._proof = live.durable
+            live.feeding.set()
+            self._observer.failed(
+                self._processor.name, self.number, fenced=isinstance(error, Fenced)
+            )
+        await live.producer.close()
+
+    def _lost(self, token: int | None) -> bool:
+        return token is None or self._group.token(self.number) != token
+
+    def _still_owner(self, token: int | None) -> None:
+        if self._lost(token):
+            raise NotOwner(f"{self._processor.reads} partition {self.number} went elsewhere")
+
+    def _refused(self, what: str, remedy: str) -> Refused:
+        where = f"{self._processor.reads} partition {self.number}"
+        return Refused(f"{where} is not processed: {what}. Remedy: {remedy}")

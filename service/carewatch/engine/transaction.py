@@ -1,0 +1,177 @@
+"""The fenced producer of one source partition: one transactional id, on aiokafka.
+
+aiokafka's commit does not raise for a batch that failed, so every batch is a future that the
+caller awaits. After any error the producer is thrown away: sequence numbers are spent, and only a
+new start of the id tells whether a commit happened (Kafka's InitProducerId).
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    IllegalOperation,
+    InvalidProducerEpoch,
+    KafkaError,
+    ProducerClosed,
+    ProducerFenced,
+)
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from carewatch.domain.errors import Refused, Retryable
+from carewatch.engine.ports import Fenced, Message
+from carewatch.wire.topics import BY_NAME
+
+logger = logging.getLogger(__name__)
+
+BATCH_BYTES: Final = 524_288
+"""How much one batch holds; larger single records get a batch of their own."""
+
+CLOSE_SECONDS: Final = 2
+"""How long closing may take: aiokafka's own stop can wait for ever after fencing."""
+
+_TOPIC_BYTES: Final = 1_048_576
+"""Kafka's default for `max.message.bytes`, where the catalogue says nothing."""
+
+
+class KafkaTransaction:
+    """A `TransactionalProducer` on Kafka."""
+
+    def __init__(
+        self, transactional_id: str, *, options: dict[str, Any], transaction_timeout_ms: int
+    ) -> None:
+        self._id = transactional_id
+        self._producer = AIOKafkaProducer(
+            **options,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=transaction_timeout_ms,
+            max_batch_size=BATCH_BYTES,
+            request_timeout_ms=10_000,
+            # A transaction meets the markers of the one before it now and then; waiting the
+            # default of 100 ms for them would be half of the latency.
+            retry_backoff_ms=20,
+            compression_type="zstd",
+        )
+        self._closed = False
+
+    async def start(self) -> None:
+        """Registers the id; whoever had it before can commit nothing from here on."""
+        with _translated(self._id):
+            await self._producer.start()
+
+    async def begin(self) -> None:
+        with _translated(self._id):
+            await self._producer.begin_transaction()
+
+    async def send(
+        self, topic: str, partition: int, messages: Sequence[Message]
+    ) -> Sequence[asyncio.Future[object]]:
+        batches = self._batches(topic, messages)
+        futures: list[asyncio.Future[object]] = []
+        with _translated(self._id):
+            for batch in batches:
+                future = await self._producer.send_batch(batch, topic, partition=partition)
+                # A transaction that dies half-way leaves futures that nobody awaits any more.
+                future.add_done_callback(_consume)
+                futures.append(future)
+        return futures
+
+    async def commit(self) -> None:
+        with _translated(self._id):
+            await self._producer.commit_transaction()
+
+    async def close(self) -> None:
+        """Drops connections first, so that nothing on its way is waited for.
+
+        A transaction that is still open is left to the next start of the id, which ends it.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._producer.client.close()
+                await _end(self._producer._sender.sender_task)  # noqa: SLF001
+        except (TimeoutError, KafkaError) as error:
+            logger.warning("%s: closing the producer took too long: %r", self._id, error)
+        # Nobody sends any more, so stop() has nothing to wait for once each batch has its answer.
+        self._producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._producer.stop()
+        except (TimeoutError, KafkaError) as error:
+            logger.warning("%s: stopping the producer took too long: %r", self._id, error)
+
+    def _batches(self, topic: str, messages: Sequence[Message]) -> list[BatchBuilder]:
+        """All batches, before any is sent: a record above the limit must not cost a half flush."""
+        batches: list[BatchBuilder] = []
+        batch: BatchBuilder | None = None
+        for message in messages:
+            if batch is not None and _append(batch, message):
+                continue
+            batch = self._producer.create_batch()
+            if not _append(batch, message):
+                batch = self._oversize(topic)
+                if not _append(batch, message):
+                    raise Refused(
+                        f"a record for {topic} is larger than the topic's max.message.bytes "
+                        f"({_limit(topic)}); nothing was written. Remedy: raise "
+                        "max.message.bytes of the topic in the catalogue and on the cluster"
+                    )
+            batches.append(batch)
+        return batches
+
+    def _oversize(self, topic: str) -> BatchBuilder:
+        """A batch for one record that is larger than a batch and still within the topic's limit."""
+        ours: BatchBuilder = self._producer.create_batch()
+        ours._builder = type(ours._builder)(  # noqa: SLF001
+            2,
+            self._producer._message_accumulator._compression_type,  # noqa: SLF001
+            is_transactional=1,
+            producer_id=-1,
+            producer_epoch=-1,
+            base_sequence=0,
+            batch_size=_limit(topic),
+        )
+        return ours
+
+
+def _limit(topic: str) -> int:
+    known = BY_NAME.get(topic)
+    return int(known.config.get("max.message.bytes", _TOPIC_BYTES)) if known else _TOPIC_BYTES
+
+
+def _append(batch: BatchBuilder, message: Message) -> bool:
+    appended = batch.append(
+        timestamp=None, key=message.key, value=message.value, headers=list(message.headers)
+    )
+    return appended is not None
+
+
+async def _end(task: "asyncio.Task[None] | None") -> None:
+    """Cancels aiokafka's sender and takes whatever it ends with: it is not used again."""
+    if task is None:
+        return
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
+
+
+def _consume(future: "asyncio.Future[object]") -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+@contextlib.contextmanager
+def _translated(transactional_id: str) -> Iterator[None]:
+    """aiokafka's errors as ours; its assertions count, since they speak of its own state."""
+    try:
+        yield
+    except (ProducerFenced, InvalidProducerEpoch) as error:
+        raise Fenced(f"{transactional_id}: {error!r}") from error
+    except (KafkaError, IllegalOperation, AssertionError, OSError) as error:
+        raise Retryable(f"{transactional_id}: {error!r}") from error
