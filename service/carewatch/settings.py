@@ -1,82 +1,131 @@
 """Settings of every process: one frozen value from `carewatch.yaml` and `CAREWATCH_*` variables.
 
-Unknown keys are refused, secrets are references (`env:NAME`, `file:path`) and never printed.
+Unknown keys are refused, secrets are references (`env:NAME`, `file:path`) and never printed. A
+variable wins over the file: `CAREWATCH_GATEWAY_PORT` overrides `gateway.port`. To add a setting is
+to add one field here, with its bounds and its description: variable, check and table follow.
 """
 
-from typing import Literal
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
+
+from carewatch.domain.errors import ConfigError
+from carewatch.overrides import apply_overrides
+from carewatch.secrets import Secret, SecretSource
+from carewatch.shape import decode
+from carewatch.yamlfile import Mistake, YamlFile, read_yaml
+
+__all__ = [
+    "AccountSettings",
+    "BoardSettings",
+    "GatewaySettings",
+    "KafkaSettings",
+    "PrivacySettings",
+    "Secret",
+    "Settings",
+    "WorkerSettings",
+    "config_folder",
+    "load_settings",
+    "read_settings",
+]
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Count = Annotated[int, Meta(ge=1, le=10_000)]
+Millis = Annotated[int, Meta(ge=1, le=86_400_000)]
+
+FILE = "carewatch.yaml"
+RULEBOOK_KEYS = frozenset({"tenants"})
+"""Sections of the same file that belong to the rulebook."""
+LEAST_KEY_LENGTH = 16
+"""A pseudonym is only as hard to reverse as its key is to guess: 128 bits at the least."""
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Unknown keys are refused: a misspelt key must not be silently ignored."""
 
 
-class Secret:
-    """A secret value. Its repr is masked; `reveal()` is the only way to the text."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The secret itself: hand it on, never log it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-
-class KafkaSettings(_Strict):
+class KafkaSettings(_Strict, frozen=True):
     """Where Kafka is, and how many partitions and replicas topics are born with."""
 
-    bootstrap_servers: str = "127.0.0.1:9092"
-    partitions: int = 8
-    partials_partitions: int = 4
-    metrics_partitions: int = 8
-    replication_factor: int = 1
-    min_insync_replicas: int = 1
+    bootstrap_servers: Annotated[
+        str, Meta(description="brokers to ask first, host:port, comma-separated")
+    ] = "127.0.0.1:9092"
+    partitions: Annotated[
+        Count, Meta(description="partitions of care.events and of all that follow it; for good")
+    ] = 8
+    partials_partitions: Annotated[
+        Count, Meta(description="partitions of care.partials; for good")
+    ] = 4
+    metrics_partitions: Annotated[
+        Count, Meta(description="partitions of care.metrics; for good")
+    ] = 8
+    replication_factor: Annotated[
+        Count, Meta(description="replicas of new topics; 3 in production")
+    ] = 1
+    min_insync_replicas: Annotated[
+        Count,
+        Meta(description="replicas that must have a record before it counts; 2 in production"),
+    ] = 1
 
 
-class GatewaySettings(_Strict):
-    host: str = "127.0.0.1"
-    port: int = 8080
-    metrics_port: int = 9110
-    body_limit_bytes: int = 1_048_576
-    produce_timeout_ms: int = 2000
-    read_timeout_ms: int = 10_000
+class GatewaySettings(_Strict, frozen=True):
+    """The HTTP receiver."""
+
+    host: Annotated[str, Meta(description="address the webhooks arrive at")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="port of the webhooks; 0 takes a free one")] = 8080
+    metrics_port: Annotated[Port, Meta(description="port of the gateway's own metrics")] = 9110
+    body_limit_bytes: Annotated[
+        int, Meta(ge=1024, le=16_777_216, description="a longer body is refused with 413")
+    ] = 1_048_576
+    produce_timeout_ms: Annotated[
+        Millis, Meta(description="no acknowledgement from Kafka by then: 503 with Retry-After")
+    ] = 2000
+    read_timeout_ms: Annotated[
+        Millis, Meta(description="a request must have arrived whole by then")
+    ] = 10_000
 
 
-class WorkerSettings(_Strict):
+class WorkerSettings(_Strict, frozen=True):
     """`slot` names a worker's place in the group; a stable one makes a restart cheap."""
 
-    metrics_host: str = "127.0.0.1"
-    metrics_port: int = 9109
-    slot: str | None = None
-    flush_interval_ms: int = 100
-    session_timeout_ms: int = 6000
-    transaction_timeout_ms: int = 10_000
-    flush_timeout_ms: int = 8000
+    metrics_host: Annotated[str, Meta(description="address of the worker's own metrics")] = (
+        "127.0.0.1"
+    )
+    metrics_port: Annotated[Port, Meta(description="port of the worker's own metrics")] = 9109
+    slot: Annotated[
+        str | None, Meta(description="stable name of this worker in the group, one per process")
+    ] = None
+    flush_interval_ms: Annotated[
+        Millis, Meta(description="results are committed this often, per partition")
+    ] = 100
+    session_timeout_ms: Annotated[
+        Millis, Meta(description="a silent worker loses its partitions after this")
+    ] = 6000
+    transaction_timeout_ms: Annotated[
+        Millis, Meta(description="the broker ends a transaction left open after this")
+    ] = 10_000
+    flush_timeout_ms: Annotated[
+        Millis, Meta(description="a flush must end by then; below transaction_timeout_ms")
+    ] = 8000
 
 
-class BoardSettings(_Strict):
-    host: str = "127.0.0.1"
-    port: int = 9108
+class BoardSettings(_Strict, frozen=True):
+    """The exporter, the wall page and the JSON API."""
+
+    host: Annotated[str, Meta(description="address of the board")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="port of /metrics, /wall and /api/v1/board")] = 9108
 
 
-class AccountSettings(_Strict):
+class AccountSettings(_Strict, frozen=True):
     """One account of a channel: the URL is /hooks/{channel}/{account}.
 
-    `secrets` and `tokens` are resolved references, several at once while they are rotated.
-    `match` holds what the body must name (phone_number_id, account_id), so that a validly signed
-    event of another account is refused.
+    `secrets` are resolved references, several at once while they are rotated. `match` holds what
+    the body must name (phone_number_id, account_id), so that a validly signed event of another
+    account is refused.
     """
 
     channel: str
@@ -91,7 +140,7 @@ class AccountSettings(_Strict):
     options: dict[str, str] = {}
 
 
-class PrivacySettings(_Strict):
+class PrivacySettings(_Strict, frozen=True):
     """Keys that never reach Kafka: customer and agent pseudonyms per tenant, dead letters."""
 
     customer_keys: dict[str, Secret] = {}
@@ -100,7 +149,7 @@ class PrivacySettings(_Strict):
     dead_letter_key: Secret | None = None
 
 
-class Settings(_Strict):
+class Settings(_Strict, frozen=True):
     """Everything a process needs to know; `load_settings` reads it."""
 
     kafka: KafkaSettings = KafkaSettings()
@@ -109,4 +158,124 @@ class Settings(_Strict):
     board: BoardSettings = BoardSettings()
     accounts: tuple[AccountSettings, ...] = ()
     privacy: PrivacySettings = PrivacySettings()
-    testing: bool = False
+    testing: Annotated[
+        bool, Meta(description="opens what only the project's own tests may use")
+    ] = False
+
+
+def config_folder(folder: Path | None, environ: Mapping[str, str]) -> tuple[Path, bool]:
+    """The folder to read, and whether somebody named it: `folder`, CAREWATCH_CONFIG, ./config."""
+    if folder is not None:
+        return folder, True
+    named = environ.get("CAREWATCH_CONFIG")
+    return (Path(named), True) if named else (Path("config"), False)
+
+
+def load_settings(
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    secrets: bool = True,
+) -> Settings:
+    """The settings in `folder`/carewatch.yaml, overridden by `CAREWATCH_*` variables.
+
+    Without a folder: CAREWATCH_CONFIG, else ./config, which alone may be missing (defaults and
+    variables then say everything). A process that needs no secret passes `secrets=False`: the
+    references are then not resolved, so the secrets can stay with the gateway.
+
+    Raises ConfigError with every mistake on a line of its own.
+    """
+    variables = os.environ if environ is None else environ
+    chosen, named = config_folder(folder, variables)
+    mistakes: list[Mistake] = []
+    if not named and not chosen.exists():
+        file: YamlFile | None = YamlFile(str(chosen / FILE), {})
+    else:
+        file = read_yaml(chosen / FILE, mistakes)
+    settings = read_settings(file, chosen, variables, mistakes, secrets=secrets)
+    if settings is None:
+        raise ConfigError("\n".join(str(one) for one in sorted(set(mistakes))))
+    return settings
+
+
+def read_settings(
+    file: YamlFile | None,
+    folder: Path,
+    environ: Mapping[str, str],
+    mistakes: list[Mistake],
+    *,
+    secrets: bool = True,
+) -> Settings | None:
+    """The settings in a file that is already read; None after adding to `mistakes`."""
+    if file is None:
+        return None
+    source = SecretSource(folder, environ, resolve=secrets)
+    written = {key: value for key, value in file.value.items() if key not in RULEBOOK_KEYS}
+    found: list[Mistake] = []
+    tree = apply_overrides(written, environ, Settings, found)
+    settings = decode(
+        file, tree, (), Settings, found, custom=source.problem, convert=source.convert
+    )
+    if settings is not None and not found:
+        found.extend(_contradictions(file, settings, secrets=secrets))
+    mistakes.extend(found)
+    if settings is None or found:
+        return None
+    return settings if secrets else _without_secrets(settings)
+
+
+def _contradictions(file: YamlFile, settings: Settings, *, secrets: bool) -> list[Mistake]:
+    """What no single key can show: each is right, and together they cannot work."""
+    found: list[Mistake] = []
+    worker, kafka, gateway = settings.worker, settings.kafka, settings.gateway
+    if worker.flush_timeout_ms >= worker.transaction_timeout_ms:
+        says = (
+            f"{worker.flush_timeout_ms} must be below transaction_timeout_ms "
+            f"({worker.transaction_timeout_ms}), or the broker ends the transaction first"
+        )
+        found.append(file.mistake(("worker", "flush_timeout_ms"), says))
+    if kafka.min_insync_replicas > kafka.replication_factor:
+        says = (
+            f"{kafka.min_insync_replicas} is more than replication_factor "
+            f"({kafka.replication_factor}): nothing could be written; lower it"
+        )
+        found.append(file.mistake(("kafka", "min_insync_replicas"), says))
+    if gateway.port == gateway.metrics_port != 0:
+        says = f"{gateway.port} is also gateway.port; give each a port of its own"
+        found.append(file.mistake(("gateway", "metrics_port"), says))
+    seen: set[tuple[str, str]] = set()
+    tenants = file.value.get("tenants")
+    for at, account in enumerate(settings.accounts):
+        place = ("accounts", at)
+        name = f"{account.channel}/{account.account}"
+        if (account.channel, account.account) in seen:
+            says = f"{name} is configured twice; keep one (several secrets go in its list)"
+            found.append(file.mistake((*place, "account"), says))
+        seen.add((account.channel, account.account))
+        if not account.secrets:
+            says = f"{name} has none, so every request would be refused; name one as env: or file:"
+            found.append(file.mistake((*place, "secrets"), says))
+        if isinstance(tenants, dict) and account.tenant not in tenants:
+            says = f"{account.tenant!r} is not a key of tenants; add it there or correct it here"
+            found.append(file.mistake((*place, "tenant"), says))
+        for section in ("customer_keys", "agent_keys"):
+            if account.tenant not in getattr(settings.privacy, section):
+                says = f"has no key for tenant {account.tenant!r}, which {name} needs; add one"
+                found.append(file.mistake(("privacy", section), says))
+    for section in ("customer_keys", "agent_keys") if secrets else ():
+        keys: dict[str, Secret] = getattr(settings.privacy, section)
+        for tenant, key in keys.items():
+            if len(key.reveal().encode()) < LEAST_KEY_LENGTH:
+                says = f"is shorter than {LEAST_KEY_LENGTH} bytes; make one: openssl rand -hex 32"
+                found.append(file.mistake(("privacy", section, tenant), says))
+    return found
+
+
+def _without_secrets(settings: Settings) -> Settings:
+    """The same, without the placeholders of what was not resolved: nobody can use one by chance."""
+    replace = msgspec.structs.replace
+    return replace(
+        settings,
+        accounts=tuple(replace(one, secrets=(), verify_token=None) for one in settings.accounts),
+        privacy=PrivacySettings(key_id=settings.privacy.key_id),
+    )

@@ -1,0 +1,29 @@
+"""Durations as people write them in policies: `20s`, `10m`, `24h`."""
+
+import re
+from typing import Final
+
+_UNITS_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000}
+_FORM: Final = re.compile(r"([0-9]{1,9})([a-z]+)", re.ASCII)
+
+
+def parse_duration(text: str) -> int:
+    """Milliseconds of a whole number and one unit: s, m or h.
+
+    Raises ValueError with the reason and the remedy. Days are refused because "1 day" is read in
+    two ways: 24 hours of the clock, or one working day of the schedule.
+    """
+    form = _FORM.fullmatch(text)
+    if form is None:
+        raise ValueError(f"{text!r} is no duration; write a whole number and s, m or h, as in 10m")
+    number, unit = int(form[1]), form[2]
+    if unit == "d":
+        raise ValueError(
+            f"{text!r}: days are refused, since a day is read as 24 hours or as one working day; "
+            f"write {24 * number}h if you mean hours"
+        )
+    if unit not in _UNITS_MS:
+        raise ValueError(f"{text!r}: the unit {unit!r} is unknown; use s, m or h")
+    if number == 0:
+        raise ValueError(f"{text!r}: a duration must be longer than zero")
+    return number * _UNITS_MS[unit]

@@ -1,0 +1,76 @@
+"""Secrets: named in the configuration by reference, resolved at start, never printed."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from carewatch.yamlfile import Keys
+
+_REFERENCE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+", re.DOTALL)
+
+
+class Secret:
+    """A secret value. Its repr is masked; `reveal()` is the only way to the text."""
+
+    __slots__ = ("_text", "reference")
+
+    def __init__(self, text: str, reference: str = "") -> None:
+        self._text = text
+        self.reference = reference
+        """Where it came from (`env:NAME`): safe to show."""
+
+    def reveal(self) -> str:
+        """The secret itself: hand it on, never log it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class SecretSource:
+    """Resolves references against the environment and against files beside the configuration.
+
+    With `resolve=False` only their form is checked, for a process that needs no secret.
+    """
+
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, resolve: bool) -> None:
+        self._folder = folder
+        self._environ = environ
+        self._resolve = resolve
+
+    def problem(self, _kind: type, value: object, _keys: Keys) -> str | None:
+        """What is wrong with a reference; never quotes the value, which may be the secret."""
+        if not isinstance(value, str) or not _REFERENCE.fullmatch(value):
+            return (
+                "a secret is given as a reference, never as its value; "
+                "write env:NAME or file:path, and change the secret if it was written here"
+            )
+        if not self._resolve:
+            return None
+        try:
+            text = self._read(value)
+        except OSError as error:
+            return f"{value} cannot be read: {error.strerror}"
+        except UnicodeDecodeError:
+            return f"{value} is not UTF-8 text"
+        if text is None:
+            return f"{value} is not set in the environment; set it, or name another reference"
+        return None if text else f"{value} is empty"
+
+    def convert(self, _kind: type, value: Any) -> Secret:
+        """The secret behind a reference that has no problem."""
+        return Secret((self._read(value) or "") if self._resolve else "", value)
+
+    def _read(self, reference: str) -> str | None:
+        scheme, _, name = reference.partition(":")
+        if scheme == "env":
+            return self._environ.get(name)
+        # Editors end a file with a line break that is no part of the secret.
+        return (self._folder / name).read_text(encoding="utf-8").rstrip("\r\n")
