@@ -59,9 +59,7 @@ def _check(jar: LockedJar, path: Path) -> None:
         )
 
 
-def _fetch_all(
-    missing: Sequence[LockedJar], folder: Path, needed: int, progress: Progress
-) -> None:
+def _fetch_all(missing: Sequence[LockedJar], folder: Path, needed: int, progress: Progress) -> None:
     done = needed - len(missing)
     progress(done, needed)
     with (
@@ -69,8 +67,7 @@ def _fetch_all(
         ThreadPoolExecutor(_PARALLEL) as pool,
     ):
         waiting = {
-            pool.submit(_fetch, jar, Path(incoming), folder / jar.filename): jar
-            for jar in missing
+            pool.submit(_fetch, jar, Path(incoming), folder / jar.filename): jar for jar in missing
         }
         try:
             for finished in as_completed(waiting):
