@@ -9,7 +9,16 @@ from typing import Final
 
 import msgspec
 
-from carewatch.domain.aggregates import Accumulator, Count, Distribution, Gauge, Instant, Total
+from carewatch.domain.aggregates import (
+    CLASSIC_BOUNDS_MS,
+    Accumulator,
+    Count,
+    Distribution,
+    Gauge,
+    Instant,
+    Total,
+    bucket_index,
+)
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.metrics import BY_ID, Kind
 
@@ -73,12 +82,21 @@ def accumulator_type(metric: str, window: str) -> type[Accumulator]:
 
 CLOCK_PREFIX: Final = b"clock|"
 
+END_OF_TIME_MS: Final = 253_370_764_800_000
+"""The year 9999: later instants have no RFC 3339 text, so no record may hold one."""
+
 _series = msgspec.msgpack.Encoder()
 _partial = msgspec.msgpack.Decoder(Partial)
 _clock = msgspec.msgpack.Decoder(ClockRecord)
-_bodies: Final = {
-    kind: msgspec.msgpack.Decoder(kind) for kind in (Distribution, Total, Count, Gauge, Instant)
+_bodies: Final[dict[type[Accumulator], msgspec.msgpack.Decoder[Accumulator]]] = {
+    Distribution: msgspec.msgpack.Decoder(Distribution),
+    Total: msgspec.msgpack.Decoder(Total),
+    Count: msgspec.msgpack.Decoder(Count),
+    Gauge: msgspec.msgpack.Decoder(Gauge),
+    Instant: msgspec.msgpack.Decoder(Instant),
 }
+_CLASSIC: Final = len(CLASSIC_BOUNDS_MS) + 1
+_INDICES: Final = bucket_index(2**63 - 1) + 1
 
 
 def series_key(series: Series) -> bytes:
@@ -86,11 +104,14 @@ def series_key(series: Series) -> bytes:
     return _series.encode(series)
 
 
+def pane_key(series: Series, window: str, start: int | None, stage: str, partition: int) -> bytes:
+    """The record key of what one source partition knows of a pane."""
+    return _series.encode((series, window, start, stage, partition))
+
+
 def partial_key(partial: Partial) -> bytes:
     """The record key: one per pane and source partition."""
-    return _series.encode(
-        (partial.series, partial.window, partial.start, partial.stage, partial.partition)
-    )
+    return pane_key(partial.series, partial.window, partial.start, partial.stage, partial.partition)
 
 
 def clock_key(clock: ClockRecord) -> bytes:
@@ -113,9 +134,25 @@ def decode_body(metric: str, window: str, body: msgspec.Raw) -> Accumulator:
     if metric not in BY_ID:
         raise InvalidRecord("unknown_metric")
     try:
-        decoded: Accumulator = _bodies[accumulator_type(metric, window)].decode(body)
+        decoded = _bodies[accumulator_type(metric, window)].decode(body)
     except msgspec.MsgspecError as error:
         raise InvalidRecord("schema") from error
+    match decoded:
+        case Total():
+            if not len(decoded.net_classic) == len(decoded.gross_classic) == _CLASSIC:
+                raise InvalidRecord("schema", "classic")
+            spreads = [decoded.net, decoded.gross]
+        case Distribution():
+            spreads = [decoded]
+        case Instant():
+            if decoded.at is not None and not 0 <= decoded.at < END_OF_TIME_MS:
+                raise InvalidRecord("time")
+            return decoded
+        case _:
+            return decoded
+    for spread in spreads:
+        if any(not 0 <= index < _INDICES for index in spread.buckets):
+            raise InvalidRecord("schema", "buckets")
     return decoded
 
 
@@ -131,4 +168,7 @@ def decode(key: bytes | None, value: bytes | None) -> Partial | ClockRecord:
         raise InvalidRecord("schema") from error
     if record.version != VERSION:
         raise InvalidRecord("version")
+    instants = (record.clock, record.tick) if isinstance(record, ClockRecord) else (record.start,)
+    if any(at is not None and not 0 <= at < END_OF_TIME_MS for at in instants):
+        raise InvalidRecord("time")
     return record

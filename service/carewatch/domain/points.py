@@ -1,0 +1,165 @@
+"""Metric points: what merge publishes of one series and window, and the board folds.
+
+A point is the published form of an accumulator: percentiles and bounds are worked out once, here,
+so that every reader shows the same numbers.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from carewatch.domain.aggregates import (
+    Accumulator,
+    Count,
+    Distribution,
+    Gauge,
+    Instant,
+    Total,
+    bucket_bounds,
+    bucket_middle,
+)
+from carewatch.domain.metrics import TUMBLING
+
+Pane = Literal["early", "on_time", "late"]
+"""The edition of a point: while its window is open, complete, corrected afterwards."""
+
+PERCENTILES: tuple[int, ...] = (500, 900, 950, 990)
+"""Per mille, in the order of the fields p50, p90, p95, p99."""
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A distribution in milliseconds; `min` to `p99` are None when `count` is 0.
+
+    `buckets` are (log-linear index, count) by index; `classic` are 33 counts, one for each
+    `CLASSIC_BOUNDS_MS` and one beyond, each for itself (not cumulative).
+    """
+
+    count: int
+    sum: int
+    min: int | None
+    max: int | None
+    p50: int | None
+    p90: int | None
+    p95: int | None
+    p99: int | None
+    buckets: tuple[tuple[int, int], ...]
+    classic: tuple[int, ...] | None = None
+
+
+class Tally(msgspec.Struct, frozen=True, gc=False):
+    """A count, or how many there are now."""
+
+    value: int
+
+
+class Moment(msgspec.Struct, frozen=True, gc=False):
+    """An instant in milliseconds; None says that there is none (any more)."""
+
+    at: int | None
+
+
+Value = Spread | Tally | Moment
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The newest record of one series, window and start is the truth.
+
+    `labels` are the values of BASE_LABELS and then of the metric's own, in the catalogue's order.
+    `start` is None for `total` and `now`. `time` is the log time of the emission. `gross` (in
+    `total` only) leaves withdrawals out and never decreases.
+    """
+
+    metric: str
+    labels: tuple[str, ...]
+    window: str
+    start: int | None
+    pane: Pane
+    revision: int
+    time: int
+    value: Value
+    gross: Value | None = None
+
+    @property
+    def end(self) -> int | None:
+        """First instant after the window; None for `total` and `now`."""
+        return window_end(self.window, self.start)
+
+
+def window_end(window: str, start: int | None) -> int | None:
+    """First instant after a tumbling window; None for `total` and `now`."""
+    for name, size in TUMBLING.items():
+        if name == window and start is not None:
+            return start + size
+    return None
+
+
+def aligned(window: str, start: int | None) -> bool:
+    """Whether a start fits its window: a multiple of its size, none for `total` and `now`."""
+    for name, size in TUMBLING.items():
+        if name == window:
+            return start is not None and start % size == 0
+    return start is None
+
+
+def spread_of(
+    distribution: Distribution,
+    *,
+    classic: list[int] | None = None,
+    exact: tuple[int | None, int | None] | None = None,
+) -> Spread:
+    """Percentiles by nearest rank, each the middle of its bucket (within 1.6 %).
+
+    Least and greatest value are bucket bounds, since a withdrawal may have taken the extreme
+    away, unless `exact` ones are known.
+    """
+    ordered = sorted(distribution.buckets.items())
+    ranks = [max(1, -(-distribution.count * p // 1000)) for p in PERCENTILES]
+    found: list[int | None] = []
+    seen = 0
+    if distribution.count > 0:
+        for index, n in ordered:
+            seen += n
+            while len(found) < len(ranks) and seen >= ranks[len(found)]:
+                found.append(bucket_middle(index))
+    found += [None] * (len(ranks) - len(found))
+    if exact is not None:
+        low, high = exact
+    elif ordered:
+        low, high = bucket_bounds(ordered[0][0])[0], bucket_bounds(ordered[-1][0])[1]
+    else:
+        low, high = None, None
+    return Spread(
+        count=distribution.count,
+        sum=distribution.sum,
+        min=low,
+        max=high,
+        p50=found[0],
+        p90=found[1],
+        p95=found[2],
+        p99=found[3],
+        buckets=tuple(ordered),
+        classic=None if classic is None else tuple(classic),
+    )
+
+
+def values_of(accumulator: Accumulator, window: str) -> tuple[Value, Value | None]:
+    """What a point says of an accumulator: the net value, and in `total` the gross one."""
+    match accumulator:
+        case Total():
+            return (
+                spread_of(accumulator.net, classic=accumulator.net_classic),
+                spread_of(
+                    accumulator.gross,
+                    classic=accumulator.gross_classic,
+                    exact=(accumulator.gross_min, accumulator.gross_max),
+                ),
+            )
+        case Distribution():
+            return spread_of(accumulator), None
+        case Count():
+            gross = Tally(accumulator.gross) if window == "total" else None
+            return Tally(accumulator.value), gross
+        case Gauge():
+            return Tally(accumulator.value), None
+        case Instant():
+            return Moment(accumulator.at), None

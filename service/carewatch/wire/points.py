@@ -1,0 +1,219 @@
+"""`care.metrics`: metric points as CloudEvents 1.0, structured JSON, in a compacted topic.
+
+The key names the series, window and start: `tenant|channel|queue|priority|metric|k=v,…|window|
+start`, each value percent-escaped, the further labels sorted by name, `start` empty for `total`
+and `now`. The partition follows from the key up to the metric's labels, so that all windows of a
+series stand in one partition, in order.
+
+A point of an instant whose `at` is null says that nothing waits any more: readers drop the value
+(a gauge without one must end, not stand still). A tombstone says that a window is past retention.
+
+`time` is the watermark of the emission; while a source partition lags, the greatest clock.
+`id` is derived from the key and the revision. Of two records of a key the newer is the truth;
+`pane` and `revision` say how it came about and depend on timing, the rest does not.
+"""
+
+import zlib
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+import orjson
+
+from carewatch.domain.errors import InvalidRecord
+from carewatch.domain.metrics import BASE_LABELS, BY_ID, Kind
+from carewatch.domain.points import Moment, Pane, Point, Spread, Tally, Value, aligned
+from carewatch.wire.times import format_time, parse_time
+
+TYPE: Final = "care.metric.point"
+DATASCHEMA: Final = "care-metrics/1.0"
+
+RENAMED: Final = {"metric": "corrected_metric"}
+"""Labels whose field has another name, since `metric` is the point's own id (`corrections`)."""
+
+
+@lru_cache(maxsize=65_536)
+def _series_key(metric: str, labels: tuple[str, ...]) -> str:
+    base, own = labels[: len(BASE_LABELS)], labels[len(BASE_LABELS) :]
+    pairs = sorted(zip(BY_ID[metric].labels, own, strict=True))
+    further = ",".join(f"{name}={quote(value, safe='')}" for name, value in pairs)
+    return "|".join((*(quote(value, safe="") for value in base), metric, further))
+
+
+def point_key(metric: str, labels: tuple[str, ...], window: str, start: int | None) -> bytes:
+    """The record key; equal for every edition of one series, window and start."""
+    text = "" if start is None else format_time(start)
+    return f"{_series_key(metric, labels)}|{window}|{text}".encode()
+
+
+def point_partition(metric: str, labels: tuple[str, ...], partitions: int) -> int:
+    """Where a series stands: CRC-32 of the key up to the labels, modulo the partitions."""
+    return zlib.crc32(_series_key(metric, labels).encode()) % partitions
+
+
+def _moment(at: int | None) -> str | None:
+    return None if at is None else format_time(at)
+
+
+def _fields(value: Value) -> dict[str, object]:
+    match value:
+        case Tally():
+            return {"value": value.value}
+        case Moment():
+            return {"at": _moment(value.at)}
+        case Spread():
+            fields: dict[str, object] = {
+                "count": value.count,
+                "sum_ms": value.sum,
+                "min_ms": value.min,
+                "max_ms": value.max,
+                "p50_ms": value.p50,
+                "p90_ms": value.p90,
+                "p95_ms": value.p95,
+                "p99_ms": value.p99,
+                "buckets": value.buckets,
+            }
+            if value.classic is not None:
+                fields["classic"] = value.classic
+            return fields
+
+
+def digest(value: Value, gross: Value | None) -> bytes:
+    """Eight bytes that tell two published contents apart."""
+    content = _fields(value), None if gross is None else _fields(gross)
+    return blake2b(orjson.dumps(content), digest_size=8).digest()
+
+
+def encode_point(point: Point) -> bytes:
+    """The JSON of a point."""
+    metric = BY_ID[point.metric]
+    names = (*BASE_LABELS, *(RENAMED.get(name, name) for name in metric.labels))
+    key = point_key(point.metric, point.labels, point.window, point.start)
+    data: dict[str, object] = {
+        **dict(zip(names, point.labels, strict=True)),
+        "metric": point.metric,
+        "window": point.window,
+        "start": _moment(point.start),
+        "end": _moment(point.end),
+        "pane": point.pane,
+        "revision": point.revision,
+        "unit": metric.unit,
+        **_fields(point.value),
+    }
+    if point.gross is not None:
+        data["gross"] = _fields(point.gross)
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": f"{blake2b(key, digest_size=16).hexdigest()}-{point.revision}",
+            "source": f"/care/{quote(point.labels[0], safe='')}",
+            "type": TYPE,
+            "time": format_time(point.time),
+            "dataschema": DATASCHEMA,
+            "data": data,
+        }
+    )
+
+
+class _Values(msgspec.Struct, frozen=True, kw_only=True):
+    """The value fields of every kind of metric; which ones must be there, its kind says."""
+
+    value: int | None = None
+    at: str | msgspec.UnsetType | None = msgspec.UNSET
+    count: int | None = None
+    sum_ms: int | None = None
+    min_ms: int | None = None
+    max_ms: int | None = None
+    p50_ms: int | None = None
+    p90_ms: int | None = None
+    p95_ms: int | None = None
+    p99_ms: int | None = None
+    buckets: tuple[tuple[int, int], ...] | None = None
+    classic: tuple[int, ...] | None = None
+
+
+class _Data(_Values, frozen=True, kw_only=True):
+    metric: str
+    window: str
+    start: str | None
+    pane: Pane
+    revision: int
+    gross: _Values | None = None
+
+
+class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    type: str
+    time: str
+    data: msgspec.Raw
+
+
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+_data: Final = msgspec.json.Decoder(_Data)
+_labels: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+def _value(kind: Kind, fields: _Values) -> Value:
+    match kind:
+        case Kind.COUNT | Kind.GAUGE if fields.value is not None:
+            return Tally(fields.value)
+        case Kind.INSTANT if not isinstance(fields.at, msgspec.UnsetType):
+            return Moment(None if fields.at is None else parse_time(fields.at))
+        case Kind.DISTRIBUTION if (
+            fields.count is not None and fields.sum_ms is not None and fields.buckets is not None
+        ):
+            return Spread(
+                count=fields.count,
+                sum=fields.sum_ms,
+                min=fields.min_ms,
+                max=fields.max_ms,
+                p50=fields.p50_ms,
+                p90=fields.p90_ms,
+                p95=fields.p95_ms,
+                p99=fields.p99_ms,
+                buckets=fields.buckets,
+                classic=fields.classic,
+            )
+        case _:
+            raise InvalidRecord("missing_section", "value")
+
+
+def _label_values(names: Sequence[str], raw: dict[str, Any]) -> tuple[str, ...]:
+    values = tuple(raw.get(RENAMED.get(name, name)) for name in names)
+    texts = tuple(value for value in values if isinstance(value, str))
+    if len(texts) != len(names):
+        raise InvalidRecord("schema", "labels")
+    return texts
+
+
+def decode_point(value: bytes) -> Point:
+    """A point as the board reads it; unknown fields are ignored. Raises InvalidRecord."""
+    try:
+        envelope = _envelope.decode(value)
+        data = _data.decode(envelope.data)
+        raw = _labels.decode(envelope.data)
+    except msgspec.ValidationError as error:
+        raise InvalidRecord("schema") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRecord("not_json") from error
+    if envelope.type != TYPE:
+        raise InvalidRecord("unknown_type")
+    metric = BY_ID.get(data.metric)
+    if metric is None:
+        raise InvalidRecord("unknown_metric")
+    start = None if data.start is None else parse_time(data.start)
+    if not aligned(data.window, start):
+        raise InvalidRecord("schema", "window")
+    return Point(
+        metric=metric.id,
+        labels=_label_values((*BASE_LABELS, *metric.labels), raw),
+        window=data.window,
+        start=start,
+        pane=data.pane,
+        revision=data.revision,
+        time=parse_time(envelope.time),
+        value=_value(metric.kind, data),
+        gross=None if data.gross is None else _value(metric.kind, data.gross),
+    )
