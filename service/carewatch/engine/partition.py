@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from carewatch.domain.errors import Refused
+from carewatch.domain.errors import Permanent, Refused
 from carewatch.engine.changelog import Restored, read_newest
 from carewatch.engine.ports import (
     Fenced,
@@ -133,6 +133,10 @@ class Partition:
             # the two could go on doing that to each other.
             await self._group.prove(self.number, self._proof)
             self._still_owner(token)
+        # Asked before the start, which waits until every commit that this offset may speak of is
+        # visible: asked later, it could belong to an owner that has meanwhile taken over from us,
+        # and the marker just read would look like a lost tail.
+        committed = await self._group.committed(self.number)
         producer = self._producers(self.transactional_id)
         try:
             async with asyncio.timeout(self._timings.start):
@@ -140,7 +144,7 @@ class Partition:
             self._still_owner(token)
             restored = await read_newest(self._log, self._processor.changelog, self.number)
             stage = self._processor.build(self._context)
-            next_offset = await self._restore(stage, restored)
+            next_offset = await self._restore(stage, restored, committed)
             if restored.marker is None:
                 await self._first_marker(producer, stage)
             self._still_owner(token)
@@ -173,7 +177,12 @@ class Partition:
                 continue
             part = records[at : at + self._slice]
             started = loop.time()
-            live.stage.on_records(part)
+            try:
+                live.stage.on_records(part)
+            except BaseException as error:
+                # A bug: what it left half done must never be flushed.
+                await self._fail(live, error)
+                raise
             took = loop.time() - started
             at += len(part)
             live.fed += len(part)
@@ -275,10 +284,9 @@ class Partition:
         await asyncio.gather(*stored)
         await producer.commit()
 
-    async def _restore(self, stage: Stage, restored: Restored) -> int:
+    async def _restore(self, stage: Stage, restored: Restored, committed: int | None) -> int:
         """The next source offset; refuses what cannot be right rather than guess."""
         source, changelog = self._processor.reads, self._processor.changelog
-        committed = await self._group.committed(self.number)
         if restored.marker is None and restored.rows:
             raise self._refused(
                 f"{changelog} has {len(restored.rows)} rows but no marker",
@@ -293,7 +301,7 @@ class Partition:
             )
         try:
             next_offset = stage.restore(restored.rows, restored.marker)
-        except Refused as error:
+        except (Refused, Permanent) as error:
             raise self._refused(str(error), f"restore {changelog} from a backup") from error
         first = await self._log.first_offset(source, self.number)
         if restored.marker is None or next_offset == 0:
