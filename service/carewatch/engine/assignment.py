@@ -1,0 +1,214 @@
+"""Membership in the consumer group of one stage, and the way its records come in, on aiokafka.
+
+aiokafka rebalances eagerly: every revocation takes all partitions, every assignment gives all
+anew. So an assignment only takes note and pauses; what is new is opened, and what is gone is
+closed, outside the callbacks, where heartbeats and the next rebalance go on meanwhile.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from carewatch.domain.errors import Retryable
+from carewatch.engine.ports import NotOwner
+from carewatch.processors.base import Record
+from carewatch.settings import WorkerSettings
+
+logger = logging.getLogger(__name__)
+
+FETCH_MS: Final = 100
+FETCH_RECORDS: Final = 20_000
+PROBE_SECONDS: Final = 5
+STOP_SECONDS: Final = 4
+_DAY_MS: Final = 86_400_000
+
+
+class Fetched(NamedTuple):
+    """Records of one partition, and the token under which their fetch began."""
+
+    partition: int
+    token: int | None
+    records: Sequence[Record]
+
+
+class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
+    """A `Group` on Kafka, and the source's records."""
+
+    def __init__(
+        self,
+        *,
+        topic: str,
+        group: str,
+        options: dict[str, Any],
+        settings: WorkerSettings,
+        on_revoke: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.changed = asyncio.Event()
+        """Set at every assignment."""
+        self.generation = 0
+        """Counts assignments."""
+        self._topic = topic
+        self._name = group
+        self._on_revoke = on_revoke
+        self._assigned: frozenset[int] | None = None
+        self._tokens: dict[int, int] = {}
+        self._last_token = 0
+        self._consumer = AIOKafkaConsumer(
+            **options,
+            group_id=group,
+            group_instance_id=f"{group}-{settings.slot}" if settings.slot else None,
+            # Own results are read back in a transaction's two states: only committed ones count.
+            isolation_level="read_committed",
+            # StickyPartitionAssignor keeps its assignment in class attributes: two consumers of
+            # one process would overwrite each other's.
+            partition_assignment_strategy=(
+                type("OwnStickyAssignor", (StickyPartitionAssignor,), {}),
+            ),
+            session_timeout_ms=settings.session_timeout_ms,
+            heartbeat_interval_ms=settings.session_timeout_ms // 4,
+            rebalance_timeout_ms=max(15_000, settings.session_timeout_ms),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=1_048_576,
+            # aiokafka refuses to rejoin when nobody polled for this long, and nobody polls while
+            # nothing is assigned: after a broker's outage no partition would ever come back.
+            max_poll_interval_ms=_DAY_MS,
+        )
+
+    async def start(self) -> None:
+        """Joins the group; `changed` tells when partitions come."""
+        try:
+            await self._consumer.start()
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        self._consumer.subscribe([self._topic], listener=self)
+
+    async def stop(self) -> None:
+        """Leaves the group for good and closes, in bounded time."""
+        # A static member sends no LeaveGroup: its partitions would idle for the whole session.
+        self._consumer._coordinator._group_instance_id = None  # noqa: SLF001
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._consumer.stop()
+        except (TimeoutError, KafkaError) as error:
+            logger.warning("group %s: leaving took too long: %r", self._name, error)
+        except asyncio.CancelledError:
+            # Closing aiokafka's fetcher lets a cancellation of its own tasks escape when the
+            # broker is away; only one that was meant for us is passed on.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+
+    @property
+    def assigned(self) -> frozenset[int] | None:
+        """The partitions of the current assignment; None while the group rebalances."""
+        return self._assigned
+
+    def token(self, partition: int) -> int | None:
+        return self._tokens.get(partition)
+
+    async def committed(self, partition: int) -> int | None:
+        try:
+            offset = await self._consumer.committed(TopicPartition(self._topic, partition))
+        except (KafkaError, AssertionError) as error:
+            raise Retryable(f"group {self._name}: {error!r}") from error
+        return None if offset is None else int(offset)
+
+    async def prove(self, partition: int, offset: int) -> None:
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await self._consumer.commit({TopicPartition(self._topic, partition): offset})
+        except (CommitFailedError, IllegalStateError) as error:
+            raise NotOwner(f"group {self._name} partition {partition}: {error!r}") from error
+        except (KafkaError, AssertionError) as error:
+            raise Retryable(f"group {self._name}: {error!r}") from error
+
+    def seek(self, partition: int, offset: int) -> None:
+        where = TopicPartition(self._topic, partition)
+        if partition not in self._tokens:
+            raise NotOwner(f"group {self._name} partition {partition}")
+        try:
+            self._consumer.seek(where, offset)
+        except IllegalStateError as error:
+            raise NotOwner(f"group {self._name} partition {partition}") from error
+        self._tokens[partition] = self._next_token()
+
+    def resume(self, partition: int) -> None:
+        """Lets records of an owned partition come; they are paused at every assignment."""
+        if partition in self._tokens:
+            self._consumer.resume(TopicPartition(self._topic, partition))
+
+    def pause(self, partition: int) -> None:
+        """Keeps an owned partition's records back until `resume`."""
+        if partition in self._tokens:
+            self._consumer.pause(TopicPartition(self._topic, partition))
+
+    async def fetch(self) -> list[Fetched]:
+        """What has arrived, waiting a tenth of a second for something (longer in a rebalance)."""
+        tokens = dict(self._tokens)
+        found = await self._consumer.getmany(timeout_ms=FETCH_MS, max_records=FETCH_RECORDS)
+        return [
+            Fetched(
+                where.partition,
+                tokens.get(where.partition),
+                [Record(r.offset, r.key, r.value, tuple(r.headers)) for r in records],
+            )
+            for where, records in found.items()
+        ]
+
+    async def commit(self, offsets: Mapping[int, int]) -> None:
+        """Tells lag tools where we are: advisory, so never in a rebalance, and errors are noted.
+
+        A commit that falls into a join makes aiokafka forget its generation and join once more.
+        """
+        mine = {
+            TopicPartition(self._topic, partition): offset
+            for partition, offset in offsets.items()
+            if partition in self._tokens
+        }
+        if self._assigned is None or not mine:
+            return
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await self._consumer.commit(mine)
+        except (KafkaError, AssertionError, TimeoutError) as error:
+            logger.info("group %s: advisory commit not taken: %r", self._name, error)
+
+    def lag(self, partition: int) -> int | None:
+        """Committed records of the source that were not fetched yet, as of the last fetch."""
+        where = TopicPartition(self._topic, partition)
+        try:
+            end = self._consumer.last_stable_offset(where)
+            position = self._consumer._subscription.subscription.assignment.state_value(  # noqa: SLF001
+                where
+            ).position
+        except (IllegalStateError, AssertionError, AttributeError):
+            return None
+        return None if end is None or end < 0 else max(0, int(end) - int(position))
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Every token is over; what is in memory is flushed, and kept in case it comes back."""
+        self._assigned = None
+        self._tokens.clear()
+        if revoked:
+            await self._on_revoke()
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Takes note and returns: the group waits for this callback."""
+        places = list(assigned)
+        self._consumer.pause(*places)
+        self._tokens = {place.partition: self._next_token() for place in places}
+        self._assigned = frozenset(self._tokens)
+        self.generation += 1
+        self.changed.set()
+
+    def _next_token(self) -> int:
+        self._last_token += 1
+        return self._last_token

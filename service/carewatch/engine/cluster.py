@@ -1,0 +1,59 @@
+"""What the cluster says about topics, before anything is read or written."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from carewatch.domain.errors import Refused, Retryable
+from carewatch.processors.base import Processor
+from carewatch.wire.topics import BY_NAME
+
+
+async def partition_counts(topics: Iterable[str], options: dict[str, Any]) -> dict[str, int]:
+    """How many partitions each topic has; raises Refused for one that does not exist."""
+    wanted = sorted(set(topics))
+    client = AIOKafkaAdminClient(**options)
+    try:
+        await client.start()
+        described = await client.describe_topics(wanted)
+    except (KafkaError, OSError, AssertionError) as error:
+        raise Retryable(f"asking the cluster for its topics: {error!r}") from error
+    finally:
+        await client.close()
+    found = {
+        str(topic["topic"]): len(topic["partitions"])
+        for topic in described
+        if topic["error_code"] == 0
+    }
+    missing = [topic for topic in wanted if topic not in found]
+    if missing:
+        raise Refused(
+            f"topics are missing on the cluster: {', '.join(missing)}. "
+            "Remedy: carewatch topics apply"
+        )
+    return found
+
+
+def check_counts(processor: Processor, counts: Mapping[str, int]) -> None:
+    """Refuses counts with which records would go to partitions that nobody owns or that mix.
+
+    The changelog has the source's count, and so has every topic that the catalogue puts beside
+    the source; counts are fixed at birth, since a change would move keys between partitions.
+    """
+    source = processor.reads
+    beside = [processor.changelog]
+    if source in BY_NAME:
+        beside += [
+            topic
+            for topic in processor.writes
+            if topic in BY_NAME and BY_NAME[topic].count == BY_NAME[source].count
+        ]
+    for topic in beside:
+        if counts[topic] != counts[source]:
+            raise Refused(
+                f"{topic} has {counts[topic]} partitions and {source} has {counts[source]}, but "
+                f"they must be the same for {processor.name}. Remedy: partition counts are fixed "
+                "at birth, create the topics anew with carewatch topics apply"
+            )

@@ -1,0 +1,223 @@
+"""The engine of one worker process: a lane per processor, the ticker, metrics and health."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry
+
+from carewatch.clock import Clock
+from carewatch.domain.errors import CarewatchError, Retryable
+from carewatch.engine.changelog import KafkaLog
+from carewatch.engine.cluster import check_counts, partition_counts
+from carewatch.engine.connection import kafka_options
+from carewatch.engine.health import HealthServer, ProcessMetrics
+from carewatch.engine.lane import FLUSH_AT_ONCE, Lane
+from carewatch.engine.ports import TransactionalProducer
+from carewatch.engine.ticker import Ticker
+from carewatch.engine.transaction import KafkaTransaction
+from carewatch.processors.base import Processor
+from carewatch.settings import Settings
+from carewatch.wire.topics import EVENTS
+
+logger = logging.getLogger(__name__)
+
+BROKER_POLL_SECONDS = 1.0
+
+
+class Engine:
+    """Runs processors exactly once on the partitions that their groups give to this process.
+
+    `start` returns when the cluster was found in order and the groups are being joined; `failed`
+    waits for a bug; `stop` flushes, leaves and frees everything in some seconds.
+    """
+
+    def __init__(
+        self,
+        processors: Sequence[Processor],
+        settings: Settings,
+        clock: Clock,
+        *,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self._processors = tuple(processors)
+        self._settings = settings
+        self._clock = clock
+        self._registry = registry or CollectorRegistry()
+        self._options = kafka_options(settings.kafka)
+        self._metrics = ProcessMetrics(self._registry, clock)
+        self._health: HealthServer | None = None
+        self._lanes: list[Lane] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failure: asyncio.Future[None] | None = None
+        self._stage = "starting"
+
+    @property
+    def metrics_port(self) -> int | None:
+        """Where /metrics, /livez and /readyz answer; None while stopped."""
+        return self._health.port if self._health else None
+
+    @property
+    def refused(self) -> dict[tuple[str, int], str]:
+        """Partitions (processor, number) that are not worked on, and why."""
+        return {
+            (lane.processor.name, number): reason
+            for lane in self._lanes
+            for number, reason in lane.refused.items()
+        }
+
+    def live(self, processor: str) -> frozenset[int]:
+        """The source partitions of `processor` that are restored and worked on here."""
+        found: frozenset[int] = frozenset()
+        for lane in self._lanes:
+            if lane.processor.name == processor:
+                found |= lane.live
+        return found
+
+    def not_ready(self) -> str | None:
+        """None when everything that was assigned is worked on, else why not. Only reads."""
+        if self._stage != "running":
+            return self._stage
+        refused = self.refused
+        if refused:
+            return "; ".join(refused.values())
+        for lane in self._lanes:
+            assigned = lane.assigned
+            if assigned is None or lane.live < assigned:
+                return f"{lane.processor.name}: restoring"
+        return None
+
+    async def start(self) -> None:
+        """Checks topics and counts, joins the groups, begins to tick.
+
+        Raises Refused when the cluster's topics are not what the processors need, ConfigError
+        when the metrics port is taken. Waits, with a message, while there is no broker.
+        """
+        started = asyncio.get_running_loop().time()
+        self._failure = asyncio.get_running_loop().create_future()
+        self._enter("starting")
+        worker = self._settings.worker
+        self._health = HealthServer(
+            host=worker.metrics_host,
+            port=worker.metrics_port,
+            setting="worker.metrics_port",
+            registry=self._registry,
+            ready=self.not_ready,
+        )
+        self._health.start()
+        counts = await self._counts()
+        flush_gate = asyncio.Semaphore(FLUSH_AT_ONCE)
+        for processor in self._processors:
+            check_counts(processor, counts)
+            self._metrics.expect(processor.name, processor.reads, processor.writes)
+            lane = Lane(
+                processor,
+                counts=counts,
+                settings=worker,
+                options=self._options,
+                producers=self._producer,
+                log=KafkaLog(self._options),
+                observer=self._metrics,
+                flush_gate=flush_gate,
+                on_lag=self._metrics.lag,
+            )
+            self._lanes.append(lane)
+        self._enter("restoring")
+        for lane in self._lanes:
+            await lane.start()
+            self._spawn(lane.failed())
+        for lane in self._lanes:
+            if lane.processor.reads == EVENTS:
+                ticker = Ticker(
+                    topic=EVENTS,
+                    owned=lambda lane=lane: lane.live,  # type: ignore[misc]
+                    clock=self._clock,
+                    options=self._options,
+                )
+                self._spawn(ticker.run())
+        self._spawn(self._announce(started))
+
+    async def stop(self) -> None:
+        """Stops taking in, flushes what is in memory, leaves the groups, frees the port."""
+        self._enter("stopping")
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await asyncio.gather(*(lane.stop() for lane in self._lanes))
+        if self._health is not None:
+            self._health.stop()
+        self._health = None
+        self._lanes.clear()
+        self._tasks.clear()
+        if self._failure is not None and not self._failure.done():
+            self._failure.cancel()
+
+    async def failed(self) -> None:
+        """Waits until something failed that opening again does not mend, and raises it."""
+        if self._failure is None:
+            raise CarewatchError("the engine was not started")
+        await asyncio.shield(self._failure)
+
+    async def _counts(self) -> dict[str, int]:
+        """Partition counts, as soon as there is a broker."""
+        topics = {
+            topic
+            for processor in self._processors
+            for topic in (processor.reads, processor.changelog, *processor.writes)
+        }
+        while True:
+            try:
+                counts = await partition_counts(topics, self._options)
+            except Retryable as error:
+                logger.warning(
+                    "waiting for Kafka at %s: %s", self._settings.kafka.bootstrap_servers, error
+                )
+                await asyncio.sleep(BROKER_POLL_SECONDS)
+                continue
+            for topic, count in counts.items():
+                self._metrics.partitions(topic, count)
+            return counts
+
+    async def _announce(self, started: float) -> None:
+        """One line when the first assignment is restored: the guarantee, and what it took."""
+        for lane in self._lanes:
+            await lane.first_restore.wait()
+        took = asyncio.get_running_loop().time() - started
+        self._enter("running")
+        work = ", ".join(
+            f"{lane.processor.name} on {len(lane.live)} of {len(lane.assigned or ())} partitions"
+            for lane in self._lanes
+        )
+        logger.info(
+            "exactly once: results, state and position in one transaction per partition; "
+            "restored %s rows for %s in %.1f s; metrics on port %s",
+            self._metrics.restored_rows,
+            work,
+            took,
+            self.metrics_port,
+        )
+
+    def _producer(self, transactional_id: str) -> TransactionalProducer:
+        return KafkaTransaction(
+            transactional_id,
+            options=self._options,
+            transaction_timeout_ms=self._settings.worker.transaction_timeout_ms,
+        )
+
+    def _enter(self, stage: str) -> None:
+        self._stage = stage
+        self._metrics.state(stage)
+
+    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._on_end)
+        self._tasks.append(task)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        failure = self._failure
+        if task.cancelled() or failure is None or failure.done():
+            return
+        error = task.exception()
+        if error is not None:
+            failure.set_exception(error)

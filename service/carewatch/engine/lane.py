@@ -1,0 +1,331 @@
+"""One processor at work in this process: its group, its partitions, and what keeps them going.
+
+Four loops: one takes records in, one opens and closes partitions, one flushes them, one tells the
+group and the metrics where they are. A partition that fails is opened again; one whose stored
+state cannot be right is refused and left alone, with the reason, while the others go on.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from aiokafka.errors import KafkaError
+
+from carewatch.domain.errors import Refused, Retryable
+from carewatch.engine.assignment import Fetched, KafkaGroup
+from carewatch.engine.partition import Partition, Timings
+from carewatch.engine.ports import Log, NotOwner, Observer, ProducerFactory
+from carewatch.processors.base import PartitionContext, Processor
+from carewatch.settings import WorkerSettings
+
+logger = logging.getLogger(__name__)
+
+PASSING: Final = (Retryable, KafkaError, TimeoutError, OSError)
+"""What a partition gets over by opening again. Anything else is a bug and stops the worker."""
+
+REVOKE_SECONDS: Final = 2.0
+COMMIT_SECONDS: Final = 3.0
+RETRY_SECONDS: Final = 0.5
+RETRY_MOST_SECONDS: Final = 5.0
+OPEN_AT_ONCE: Final = 4
+FLUSH_AT_ONCE: Final = 8
+BEAT_SECONDS: Final = 0.5
+
+
+class Lane:
+    """Runs one processor on the partitions that the group gives to this process."""
+
+    def __init__(
+        self,
+        processor: Processor,
+        *,
+        counts: Mapping[str, int],
+        settings: WorkerSettings,
+        options: dict[str, Any],
+        producers: ProducerFactory,
+        log: Log,
+        observer: Observer,
+        flush_gate: asyncio.Semaphore,
+        on_lag: Callable[[str, int, int], None],
+    ) -> None:
+        self.processor = processor
+        self.refused: dict[int, str] = {}
+        """Partitions whose stored state cannot be right, and why."""
+        self.first_restore = asyncio.Event()
+        """Set when everything of the first assignment lives or was refused."""
+        self._counts = counts
+        self._settings = settings
+        self._producers = producers
+        self._log = log
+        self._observer = observer
+        self._flush_gate = flush_gate
+        self._on_lag = on_lag
+        self._partitions: dict[int, Partition] = {}
+        self._flushers: dict[int, asyncio.Task[None]] = {}
+        self._retry: dict[int, float] = {}
+        self._admitted: dict[int, int] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._group = KafkaGroup(
+            topic=processor.reads,
+            group=processor.group,
+            options=options,
+            settings=settings,
+            on_revoke=self._flush_before_leaving,
+        )
+
+    @property
+    def live(self) -> frozenset[int]:
+        """The source partitions that are restored, working, and still ours."""
+        return frozenset(
+            number
+            for number, partition in self._partitions.items()
+            if partition.live and self._group.token(number) is not None
+        )
+
+    @property
+    def assigned(self) -> frozenset[int] | None:
+        """What the group gave us; None while it rebalances."""
+        return self._group.assigned
+
+    async def start(self) -> None:
+        """Joins the group and begins; returns before partitions come."""
+        await self._group.start()
+        for work in (self._take_in(), self._reconcile(), self._report(), self._beat()):
+            self._spawn(work)
+
+    async def stop(self) -> None:
+        """Stops taking in, flushes, says where we are, leaves the group; in some seconds."""
+        await _cancel(self._tasks)
+        await self._flush_before_leaving()
+        await _cancel(list(self._flushers.values()))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await self._group.commit(self._durable())
+        await asyncio.gather(
+            self._group.stop(), *(partition.close() for partition in self._partitions.values())
+        )
+        self._partitions.clear()
+        if self._failure.done() and not self._failure.cancelled():
+            self._failure.exception()
+
+    async def failed(self) -> None:
+        """Waits for a bug: raises it when one of the loops ends by an exception."""
+        await asyncio.shield(self._failure)
+
+    # -- taking in -------------------------------------------------------------------------------
+
+    async def _take_in(self) -> None:
+        while True:
+            try:
+                fetched = await self._group.fetch()
+            except PASSING as error:
+                logger.warning("%s: fetching failed, again soon: %r", self.processor.name, error)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            for batch in fetched:
+                await self._feed(batch)
+
+    async def _feed(self, batch: Fetched) -> None:
+        partition = self._partitions.get(batch.partition)
+        if partition is None or not partition.live:
+            return
+        if await partition.feed(batch.records, batch.token):
+            return
+        # Dropped records would be lost without this: the consumer stands behind them already.
+        back_to = partition.next_offset
+        if back_to is not None and self._group.token(batch.partition) is not None:
+            with contextlib.suppress(NotOwner):
+                self._group.seek(batch.partition, back_to)
+
+    # -- opening and closing ---------------------------------------------------------------------
+
+    async def _reconcile(self) -> None:
+        gate = asyncio.Semaphore(OPEN_AT_ONCE)
+
+        async def admit(number: int) -> None:
+            async with gate:
+                await self._admit(number)
+
+        while True:
+            await self._group.changed.wait()
+            self._group.changed.clear()
+            assigned = self._group.assigned
+            if assigned is None:
+                continue
+            gone = [number for number in self._partitions if number not in assigned]
+            await asyncio.gather(*(self._give_up(number) for number in gone))
+            await asyncio.gather(*(admit(number) for number in sorted(assigned)))
+            if all(n in self.refused or n in self.live for n in assigned):
+                self.first_restore.set()
+
+    async def _admit(self, number: int) -> None:
+        """Opens a partition, or goes on with one that was given back."""
+        generation = self._group.generation
+        partition = self._partitions.get(number)
+        if partition is None:
+            context = PartitionContext(partition=number, partitions=self._counts)
+            partition = Partition(
+                processor=self.processor,
+                context=context,
+                producers=self._producers,
+                log=self._log,
+                group=self._group,
+                observer=self._observer,
+                timings=Timings(flush=self._settings.flush_timeout_ms / 1000),
+            )
+            self._partitions[number] = partition
+        try:
+            if self._admitted.get(number) == generation and (
+                partition.live or number in self.refused
+            ):
+                return
+            if partition.live:
+                # Nobody owned it in between, or our next flush is fenced: state may be kept.
+                self._group.seek(number, partition.next_offset or 0)
+            else:
+                await partition.open()
+        except NotOwner:
+            # The assignment that took it away wakes us; a probe that was refused is followed by
+            # a new join, which does so too.
+            logger.info("%s partition %s went elsewhere", self.processor.reads, number)
+            return
+        except Refused as error:
+            self._admitted[number] = generation
+            self._refuse(number, error)
+            return
+        except PASSING as error:
+            self._open_later(number, error)
+            return
+        self._admitted[number] = generation
+        self.refused.pop(number, None)
+        self._retry.pop(number, None)
+        self._group.resume(number)
+        if number not in self._flushers or self._flushers[number].done():
+            self._flushers[number] = self._spawn(self._flush_often(partition), keep=False)
+
+    def _refuse(self, number: int, error: Refused) -> None:
+        self.refused[number] = str(error)
+        logger.error("%s", error)
+
+    def _open_later(self, number: int, error: BaseException) -> None:
+        wait = self._retry.get(number, RETRY_SECONDS)
+        self._retry[number] = min(wait * 2, RETRY_MOST_SECONDS)
+        logger.warning(
+            "%s partition %s is opened again in %.1f s: %r",
+            self.processor.reads,
+            number,
+            wait,
+            error,
+        )
+        asyncio.get_running_loop().call_later(wait, self._group.changed.set)
+
+    async def _give_up(self, number: int) -> None:
+        flusher = self._flushers.pop(number, None)
+        partition = self._partitions.pop(number)
+        self.refused.pop(number, None)
+        self._admitted.pop(number, None)
+        await partition.close()
+        if flusher is not None:
+            await _cancel([flusher])
+
+    # -- flushing --------------------------------------------------------------------------------
+
+    async def _flush_often(self, partition: Partition) -> None:
+        interval = self._settings.flush_interval_ms / 1000
+        count = max(1, self._counts[self.processor.reads])
+        # Staggered, so that not all partitions' transactions begin in the same instant.
+        await asyncio.sleep(interval * partition.number / count)
+        while partition.live:
+            try:
+                async with self._flush_gate:
+                    await partition.flush()
+            except Refused as error:
+                self._group.pause(partition.number)
+                self._refuse(partition.number, error)
+                return
+            except PASSING as error:
+                self._group.pause(partition.number)
+                self._open_later(partition.number, error)
+                return
+            await asyncio.sleep(interval)
+        self._group.changed.set()
+
+    async def _flush_before_leaving(self) -> None:
+        """What is in memory becomes durable if it can within two seconds; else others redo it."""
+        flushes = [
+            asyncio.ensure_future(partition.flush(now=True))
+            for partition in self._partitions.values()
+            if partition.live
+        ]
+        if not flushes:
+            return
+        done, late = await asyncio.wait(flushes, timeout=REVOKE_SECONDS)
+        for flush in late:
+            flush.cancel()
+        for flush in done | late:
+            flush.add_done_callback(_note_flush)
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_SECONDS)
+            await self._group.commit(self._durable())
+            for number in self.live:
+                lag = self._group.lag(number)
+                if lag is not None:
+                    self._on_lag(self.processor.reads, number, lag)
+
+    def _durable(self) -> dict[int, int]:
+        return {
+            number: partition.durable_offset
+            for number, partition in self._partitions.items()
+            if partition.durable_offset is not None
+        }
+
+    async def _beat(self) -> None:
+        """Notices that this process stood still for longer than its session: others took over."""
+        loop = asyncio.get_running_loop()
+        session = self._settings.session_timeout_ms / 1000
+        while True:
+            before = loop.time()
+            await asyncio.sleep(BEAT_SECONDS)
+            gap = loop.time() - before
+            if gap < session:
+                continue
+            logger.warning(
+                "%s stood still for %.1f s, longer than its session: opening everything again",
+                self.processor.name,
+                gap,
+            )
+            await asyncio.gather(*(partition.drop() for partition in self._partitions.values()))
+            self._group.changed.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], *, keep: bool = True) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._on_end)
+        if keep:
+            self._tasks.append(task)
+        return task
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or self._failure.done():
+            return
+        error = task.exception()
+        if error is not None:
+            self._failure.set_exception(error)
+
+
+def _note_flush(flush: "asyncio.Future[None]") -> None:
+    if not flush.cancelled() and (error := flush.exception()) is not None:
+        logger.warning("the flush before leaving failed; it is done again elsewhere: %r", error)
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
