@@ -229,10 +229,8 @@ def test_an_account_given_twice_is_refused(folder: Path) -> None:
 
     found = mistakes(folder, ACCOUNT.replace("privacy:", again))
 
-    assert found == [
-        "FILE:6: accounts[1].account: generic/web-1 is configured twice; keep one (several "
-        + "secrets go in its list)"
-    ]
+    assert len(found) == 1
+    assert found[0].startswith("FILE:6: accounts[1].account: generic/web-1 is configured twice")
 
 
 def test_a_folder_that_was_named_must_hold_the_file(tmp_path: Path) -> None:
