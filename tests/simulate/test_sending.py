@@ -65,7 +65,7 @@ async def test_another_answer_than_expected_is_named() -> None:
     assert not sender.answers.as_expected
     assert sender.answers.mistaken == 1
     assert sender.answers.wrong == [
-        "/hooks/whatsapp/pn-1, delivery bad: answered 200 instead of 401"
+        "/hooks/whatsapp/sales, delivery bad: answered 200 instead of 401"
     ]
 
 

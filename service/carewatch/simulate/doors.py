@@ -16,14 +16,14 @@ SAMPLE_DOORS: Final = (
     ),
     Door(
         adapter="chatwoot",
-        account="desk-1",
+        account="support",
         tenant="acme",
         secret="simulated-chatwoot-secret",  # noqa: S106 - a sample, for recordings
-        provider_account="1",
+        provider_account="7",
     ),
     Door(
         adapter="whatsapp",
-        account="pn-1",
+        account="sales",
         tenant="acme",
         secret="simulated-whatsapp-secret",  # noqa: S106 - a sample, for recordings
         provider_account="106540352242922",
