@@ -1,1 +1,13 @@
 """One pure module per channel: how to verify a request, how to parse it into drafts."""
+
+from typing import Final
+
+from carewatch.channels import chatwoot, generic, whatsapp
+from carewatch.channels.base import ChannelAdapter
+
+CHANNELS: Final[tuple[ChannelAdapter, ...]] = (
+    generic.ADAPTER,
+    chatwoot.ADAPTER,
+    whatsapp.ADAPTER,
+)
+"""Every channel: the routes, the contract tests and the labels of the gateway follow from it."""

@@ -35,10 +35,13 @@ def dead_headers(
     ingest_ts: int | None = None,
     code_version: str,
     attempt: int = 1,
+    channel: str | None = None,
+    account: str | None = None,
 ) -> tuple[tuple[str, bytes], ...]:
     """The closed set of headers of a dead letter (ASCII; nothing of the payload).
 
-    `kind` is `body` (a request body, from the gateway) or `record` (a record of a topic).
+    `kind` is `body` (a request body, from the gateway) or `record` (a record of a topic). A body
+    names the `channel` and `account` of its URL, so that it can be parsed again.
     """
     if reason not in REASONS:
         raise ValueError(f"{reason!r} is not a reason of a dead letter")
@@ -52,5 +55,7 @@ def dead_headers(
         ("ingest_ts", ingest_ts),
         ("code_version", code_version),
         ("attempt", attempt),
+        ("channel", channel),
+        ("account", account),
     ]
     return tuple((name, str(value).encode()) for name, value in pairs if value is not None)

@@ -1,0 +1,65 @@
+"""Provider timestamps -> integer milliseconds UTC, with their quality stated."""
+
+from typing import Final, Literal
+
+from carewatch.channels.drafts import Occurred, Quality
+from carewatch.domain.errors import InvalidRecord
+from carewatch.wire.times import parse_time
+
+Unit = Literal["s", "ms", "iso", "s_or_ms"]
+
+EARLIEST_MS: Final = 1_262_304_000_000
+"""2010-01-01: no webhook is older; what claims to be has the wrong unit."""
+
+AHEAD_MS: Final = 300_000
+"""A provider's clock may run this far ahead of the gateway's."""
+
+_MS_FROM: Final = 1_000_000_000_000
+"""Where a provider sends seconds or milliseconds, this and above are milliseconds (in seconds it
+would be the year 33658)."""
+
+
+def to_ms(value: object, unit: Unit) -> int:
+    """Milliseconds since 1970 of a timestamp in its documented unit.
+
+    Numbers may come as text. Fractions of a second are cut to milliseconds in decimal, never
+    through a float of the result. `s_or_ms` guesses by magnitude, for fields where providers were
+    seen to send both. Raises InvalidRecord("time") for anything else, booleans and junk included.
+    """
+    if unit == "iso":
+        if not isinstance(value, str):
+            raise InvalidRecord("time")
+        return parse_time(_rfc3339(value))
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise InvalidRecord("time")
+    text = repr(value) if isinstance(value, float) else str(value)
+    whole, _, fraction = text.partition(".")
+    digits = whole.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
+        raise InvalidRecord("time")
+    if fraction and not (fraction.isascii() and fraction.isdigit()):
+        raise InvalidRecord("time")
+    number = int(whole)
+    if unit == "ms" or (unit == "s_or_ms" and number >= _MS_FROM):
+        return number
+    return number * 1000 + int(fraction[:3].ljust(3, "0"))
+
+
+def _rfc3339(text: str) -> str:
+    """Ruby's `2026-01-05 10:00:00 UTC` is read as well: Chatwoot writes it in older versions."""
+    return text.removesuffix(" UTC") + "Z" if text.endswith(" UTC") else text
+
+
+def occurred(value: object, unit: Unit, received_at: int, quality: Quality = "s") -> Occurred:
+    """When it happened, by the provider's own time where that is believable.
+
+    A missing or unreadable time, one before 2010, or one later than arrival + 5 min is replaced
+    by the arrival. The original is kept when it was a time at all, so junk never travels on.
+    """
+    try:
+        at = to_ms(value, unit)
+    except InvalidRecord:
+        return Occurred(at=received_at, quality="arrival")
+    if not EARLIEST_MS <= at <= received_at + AHEAD_MS:
+        return Occurred(at=received_at, quality="arrival", original=str(value)[:40])
+    return Occurred(at=at, quality=quality)

@@ -1,0 +1,199 @@
+"""Proof that a request is genuine, described as data: one HMAC description fits most providers.
+
+Signatures are computed over the raw bytes and compared in constant time; every configured secret
+is tried (rotation) and every signature the header lists. The algorithm is the channel's, never the
+request's. Whatever goes wrong while looking at hostile input is a refusal, never an error.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal, Protocol
+
+
+class Signed(Protocol):
+    """What verification looks at: a `RawRequest`."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+    def parameter(self, name: str) -> str | None: ...
+
+
+class Credentials(Protocol):
+    """What verification compares with: `Secrets`."""
+
+    @property
+    def signing(self) -> Sequence[str]: ...
+    @property
+    def token(self) -> str | None: ...
+
+
+class Verdict(StrEnum):
+    GENUINE = "genuine"
+    UNVERIFIED = "unverified"
+    STALE = "stale"
+    """Signed correctly, but outside the replay window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hmac:
+    """A provider's HMAC scheme.
+
+    `pick` extracts the candidate signatures from `header`; `signed` is what was signed, where
+    `{body}` are the raw bytes, `{ts}` the text of the timestamp header, `{method}`, `{url}` the
+    request's, and any other name a header (`{webhook_id}` is `webhook-id`). `ts` names the
+    timestamp header, `ts_unit_ms` its unit, `window_ms` how far it may be from now. `key` turns a
+    configured secret into the key's bytes.
+    """
+
+    header: str
+    alg: Literal["sha256", "sha1"] = "sha256"
+    enc: Literal["hex", "base64"] = "hex"
+    pick: str = r"^(.+)$"
+    signed: str = "{body}"
+    ts: str | None = None
+    ts_unit_ms: int = 1000
+    window_ms: int = 300_000
+    key: Callable[[str], bytes] = str.encode
+
+
+@dataclass(frozen=True, slots=True)
+class StaticHeader:
+    """A shared secret in a header: proves the sender, not the body."""
+
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class Basic:
+    """Basic authentication; the configured secret is `user:password`."""
+
+
+@dataclass(frozen=True, slots=True)
+class UrlToken:
+    """The account's token as a query parameter: for senders that cannot sign.
+
+    Works only for accounts that configure a token on purpose.
+    """
+
+    parameter: str = "token"
+
+
+Verifier = Hmac | StaticHeader | Basic | UrlToken
+
+_MAX_CANDIDATES: Final = 8
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+
+
+def verify(
+    verifiers: Sequence[Verifier], request: Signed, secrets: Credentials, now: int
+) -> Verdict:
+    """GENUINE when any of the channel's verifiers is satisfied; `now` is ms UTC."""
+    verdict = Verdict.UNVERIFIED
+    for verifier in verifiers:
+        match _one(verifier, request, secrets, now):
+            case Verdict.GENUINE:
+                return Verdict.GENUINE
+            case Verdict.STALE:
+                verdict = Verdict.STALE
+            case Verdict.UNVERIFIED:
+                pass
+    return verdict
+
+
+def _one(verifier: Verifier, request: Signed, secrets: Credentials, now: int) -> Verdict:
+    try:
+        match verifier:
+            case Hmac():
+                return _hmac(verifier, request, secrets.signing, now)
+            case StaticHeader():
+                stated = request.headers[verifier.header]
+                genuine = _any_equal((stated.encode(),), [s.encode() for s in secrets.signing])
+            case Basic():
+                scheme, _, rest = request.headers["authorization"].partition(" ")
+                stated_bytes = base64.b64decode(rest, validate=True)
+                genuine = scheme.lower() == "basic" and _any_equal(
+                    (stated_bytes,), [s.encode() for s in secrets.signing]
+                )
+            case UrlToken():
+                token = request.parameter(verifier.parameter)
+                genuine = (
+                    token is not None
+                    and secrets.token is not None
+                    and _any_equal((token.encode(),), [secrets.token.encode()])
+                )
+    except Exception:  # noqa: BLE001 - whatever hostile input provokes is a refusal
+        return Verdict.UNVERIFIED
+    return Verdict.GENUINE if genuine else Verdict.UNVERIFIED
+
+
+def _hmac(scheme: Hmac, request: Signed, secrets: Sequence[str], now: int) -> Verdict:
+    message = signed_bytes(scheme, request)
+    stated = re.findall(scheme.pick, request.headers[scheme.header])[:_MAX_CANDIDATES]
+    candidates = [_decode(scheme.enc, text) for text in stated]
+    expected = [
+        hmac.digest(scheme.key(secret), message, scheme.alg) for secret in secrets if secret
+    ]
+    if not _any_equal([c for c in candidates if c is not None], expected):
+        return Verdict.UNVERIFIED
+    if scheme.ts is not None:
+        text = request.headers[scheme.ts]
+        if not re.fullmatch(r"[0-9]{1,15}", text):
+            return Verdict.UNVERIFIED
+        if abs(now - int(text) * scheme.ts_unit_ms) > scheme.window_ms:
+            return Verdict.STALE
+    return Verdict.GENUINE
+
+
+def signed_bytes(scheme: Hmac, request: Signed) -> bytes:
+    """The bytes a provider signs; raises KeyError when a header it covers is missing."""
+    parts: list[bytes] = []
+    position = 0
+    for found in _PLACEHOLDER.finditer(scheme.signed):
+        parts.append(scheme.signed[position : found.start()].encode())
+        position = found.end()
+        match found.group(1):
+            case "body":
+                parts.append(request.body)
+            case "ts":
+                parts.append(request.headers[scheme.ts or ""].encode())
+            case "method":
+                parts.append(request.method.encode())
+            case "url":
+                parts.append(request.url.encode())
+            case name:
+                parts.append(request.headers[name.replace("_", "-")].encode())
+    parts.append(scheme.signed[position:].encode())
+    return b"".join(parts)
+
+
+def _decode(enc: Literal["hex", "base64"], text: str) -> bytes | None:
+    """One stated signature; None when it is not what the scheme writes (case and padding too)."""
+    try:
+        if enc == "hex":
+            return bytes.fromhex(text) if re.fullmatch(r"(?:[0-9a-f]{2})+", text) else None
+        return base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        return None
+
+
+def _any_equal(stated: Sequence[bytes], expected: Sequence[bytes]) -> bool:
+    """Compares every pair, so that the time taken says nothing about which one fitted."""
+    equal = False
+    for one in stated:
+        for other in expected:
+            equal |= bool(other) and hmac.compare_digest(
+                hashlib.sha256(one).digest(), hashlib.sha256(other).digest()
+            )
+    return equal

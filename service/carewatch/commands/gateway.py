@@ -1,0 +1,46 @@
+"""`carewatch gateway`: the HTTP receiver of webhooks."""
+
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+
+import click
+from prometheus_client import disable_created_metrics
+
+from carewatch.bootstrap import build_gateway
+from carewatch.clock import system_clock
+from carewatch.settings import Settings, load_settings
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of carewatch.yaml (default: ./config).",
+)
+def command(config: Path | None) -> None:
+    """Run the HTTP receiver of webhooks."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # The Kafka client repeats every failed attempt to connect; the publisher says it once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, for nobody
+    asyncio.run(_serve(load_settings(config, os.environ)))
+
+
+async def _serve(settings: Settings) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    gateway = build_gateway(settings, system_clock)
+    await gateway.start()
+    try:
+        click.echo(
+            f"gateway: webhooks at {gateway.url}/hooks/{{channel}}/{{account}},"
+            f" metrics at {gateway.metrics_url}/metrics"
+        )
+        await stopped.wait()
+    finally:
+        await gateway.stop()

@@ -1,0 +1,62 @@
+"""Process metrics of the gateway, on an injected registry, every label set there from the start."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from carewatch import __version__
+from carewatch.channels.outcomes import ItemOutcome, RequestOutcome
+from carewatch.wire.dead import REASONS
+
+OTHER: Final = "other"
+"""The channel label of a request to a channel that does not exist."""
+
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+
+
+class GatewayMetrics:
+    """What happens at the door; labels are closed enums and the names of the channels."""
+
+    def __init__(self, registry: CollectorRegistry, channels: tuple[str, ...]) -> None:
+        self.registry = registry
+        self.requests = Counter(
+            "care_webhook_requests",
+            "Requests by how they ended; every request counts once.",
+            ("channel", "outcome"),
+            registry=registry,
+        )
+        self.items = Counter(
+            "care_webhook_items",
+            "Items of verified requests by how they ended.",
+            ("channel", "outcome"),
+            registry=registry,
+        )
+        self.invalid = Counter(
+            "care_invalid_events",
+            "What could not be understood, by reason; the original is in care.dead.",
+            ("reason",),
+            registry=registry,
+        )
+        self.publish_seconds = Histogram(
+            "care_publish_duration_seconds",
+            "From the first record sent to the last acknowledgement, failures included.",
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.in_flight_bytes = Gauge(
+            "care_webhook_in_flight_bytes",
+            "Bytes of bodies that are held right now.",
+            registry=registry,
+        )
+        build = Gauge(
+            "care_build_info", "Always 1; the version that runs.", ("version",), registry=registry
+        )
+        build.labels(version=__version__).set(1)
+        for channel in (*channels, OTHER):
+            for outcome in RequestOutcome:
+                self.requests.labels(channel=channel, outcome=outcome.value)
+        for channel in channels:
+            for item in ItemOutcome:
+                self.items.labels(channel=channel, outcome=item.value)
+        for reason in REASONS:
+            self.invalid.labels(reason=reason)

@@ -1,0 +1,172 @@
+"""The HTTP edge: routes, limits, timeouts, health, and process metrics on a port of their own."""
+
+import asyncio
+import errno
+import logging
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from carewatch.channels.base import RawRequest, Reply
+from carewatch.channels.outcomes import STATUS, RequestOutcome
+from carewatch.clock import Clock
+from carewatch.domain.errors import ConfigError
+from carewatch.gateway.metrics import GatewayMetrics
+from carewatch.gateway.producer import Publisher
+from carewatch.gateway.receive import Receiver
+from carewatch.settings import GatewaySettings
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S: Final = 2
+"""Long enough for a short hiccup, short enough for a provider that asks three times in all."""
+
+KEEPALIVE_S: Final = 15
+"""Ends idle connections and dripped request heads; a dripped body ends by the read timeout."""
+
+IN_FLIGHT_BYTES: Final = 67_108_864
+"""Bodies held at once; beyond it requests are told to come back."""
+
+
+class Gateway:
+    """The receiver as two HTTP servers. `start`, then `stop`; `stop` is safe without `start`."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        clock: Clock,
+        receiver: Receiver,
+        publishers: tuple[Publisher, ...],
+        metrics: GatewayMetrics,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._receiver = receiver
+        self._publishers = publishers
+        self._metrics = metrics
+        self._in_flight = 0
+        self._runners: list[web.AppRunner] = []
+        self.url = ""
+        self.metrics_url = ""
+
+    async def start(self) -> None:
+        """Listens; connects to Kafka in the background. Raises ConfigError for a taken port."""
+        for publisher in self._publishers:
+            publisher.start()
+        hooks = web.Application()
+        hooks.router.add_route("*", "/hooks/{channel}/{account}", self._hook)
+        hooks.router.add_get("/livez", _live)
+        hooks.router.add_get("/readyz", self._ready)
+        inside = web.Application()
+        inside.router.add_get("/metrics", self._expose)
+        inside.router.add_get("/livez", _live)
+        inside.router.add_get("/readyz", self._ready)
+        host = self._settings.host
+        self.url = await self._listen(hooks, host, self._settings.port, "gateway.port")
+        self.metrics_url = await self._listen(
+            inside, host, self._settings.metrics_port, "gateway.metrics_port"
+        )
+
+    async def stop(self) -> None:
+        """Finishes the requests that are in, then closes the producers."""
+        for runner in self._runners:
+            await runner.cleanup()
+        self._runners.clear()
+        await asyncio.gather(*(publisher.stop() for publisher in self._publishers))
+
+    async def _listen(self, app: web.Application, host: str, port: int, setting: str) -> str:
+        runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=5
+        )
+        await runner.setup()
+        self._runners.append(runner)
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            await self.stop()
+            if error.errno != errno.EADDRINUSE:
+                raise ConfigError(f"{setting}: cannot listen on {host}:{port}: {error}") from error
+            raise ConfigError(
+                f"{setting}: port {port} on {host} is taken by another program; stop it or set"
+                f" {setting} to a free port"
+            ) from error
+        bound = runner.addresses[0][1]
+        return f"http://{host}:{bound}"
+
+    async def _hook(self, request: web.Request) -> web.Response:
+        channel = request.match_info["channel"]
+        outcome, reply = await self._answer(channel, request)
+        self._metrics.requests.labels(self._receiver.label(channel), outcome.value).inc()
+        response = web.Response(status=reply.status, text=reply.text)
+        response.headers["Server"] = "carewatch"  # no versions for attackers
+        if outcome is RequestOutcome.UNAVAILABLE:
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        if outcome is RequestOutcome.WRONG_METHOD:
+            response.headers["Allow"] = "GET, POST"
+        if not request.content.at_eof():
+            # What is left of a refused body is not read: the connection ends with the answer.
+            response.force_close()
+        return response
+
+    async def _answer(self, channel: str, request: web.Request) -> tuple[RequestOutcome, Reply]:
+        if request.method not in ("GET", "POST"):
+            return _refused(RequestOutcome.WRONG_METHOD)
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            return _refused(RequestOutcome.ENCODED)
+        limit = self._receiver.limit_of(channel, self._settings.body_limit_bytes)
+        if (request.content_length or 0) > limit:
+            return _refused(RequestOutcome.TOO_LARGE)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._settings.read_timeout_ms / 1000):
+                async for chunk in request.content.iter_any():
+                    if self._in_flight + len(chunk) > IN_FLIGHT_BYTES:
+                        return _refused(RequestOutcome.UNAVAILABLE)
+                    body += chunk
+                    self._hold(len(chunk))
+                    if len(body) > limit:
+                        return _refused(RequestOutcome.TOO_LARGE)
+            raw = RawRequest(
+                method=request.method,
+                url=request.path_qs,
+                query=tuple(request.query.items()),
+                headers={name.lower(): value for name, value in request.headers.items()},
+                body=bytes(body),
+                received_at=self._clock(),
+            )
+            answer = await self._receiver.receive(channel, request.match_info["account"], raw)
+        except TimeoutError:
+            return _refused(RequestOutcome.TOO_SLOW)
+        except (ConnectionError, web.RequestPayloadError):
+            return _refused(RequestOutcome.CUT_OFF)
+        finally:
+            self._hold(-len(body))
+        return answer.outcome, answer.reply
+
+    def _hold(self, size: int) -> None:
+        self._in_flight += size
+        self._metrics.in_flight_bytes.set(self._in_flight)
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        del request
+        reasons = [reason for p in self._publishers if (reason := p.unready) is not None]
+        return web.json_response(
+            {"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200
+        )
+
+    async def _expose(self, request: web.Request) -> web.Response:
+        del request
+        return web.Response(
+            body=generate_latest(self._metrics.registry),
+            headers={"Content-Type": CONTENT_TYPE_LATEST},
+        )
+
+
+async def _live(request: web.Request) -> web.Response:
+    del request
+    return web.json_response({"live": True})
+
+
+def _refused(outcome: RequestOutcome) -> tuple[RequestOutcome, Reply]:
+    return outcome, Reply(status=STATUS[outcome])
