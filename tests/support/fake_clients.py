@@ -68,8 +68,11 @@ class Line:
         self.world.at(when, lambda: self._arrive(arrive))
         return future
 
-    def cut(self) -> None:
-        """The sender is dead: a random prefix of what is on the line arrives, perhaps late."""
+    def cut(self) -> int:
+        """The sender is dead: a random prefix of what is on the line arrives, perhaps late.
+
+        Returns how many requests that is.
+        """
         keep = self._waiting[: self.world.random.randint(0, len(self._waiting))]
         self._waiting = []
         when = self.world.now_us
@@ -77,13 +80,15 @@ class Line:
             when += self.world.random.randint(*self.weather.posthumous_us)
             self._waiting.append(arrive)
             self.world.at(when, lambda arrive=arrive: self._arrive(arrive))  # type: ignore[misc]
+        return len(keep)
 
     def _arrive(self, arrive: Callable[[], None]) -> None:
         if arrive in self._waiting:
             arrive()
 
     def _latency(self) -> int:
-        return self.world.random.randint(*self.weather.latency_us)
+        least, most = self.weather.latency_us
+        return least + int(self.world.random.random() * (most - least))
 
     def _answer(self, future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
         if not self.process.alive or future.done():
@@ -113,7 +118,7 @@ class Host:
         """SIGKILL of the process, with its requests cut at random points."""
         self.process.world.kill(self.process)
         for line in self.lines:
-            line.cut()
+            self.log.seen["requests after the kill"] += line.cut()
 
     def chance(self, thousandths: int) -> bool:
         """True for that share of the calls; draws nothing for 0."""

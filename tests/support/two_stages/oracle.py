@@ -163,8 +163,7 @@ def _fault(facts: list[tuple[str, Any]], expected: list[tuple[str, Any]]) -> str
     have, want = [orjson.dumps(f) for f in facts], [orjson.dumps(f) for f in expected]
     if len(have) != len(set(have)):
         return "facts doubled"
-    if set(want) - set(have):
-        return "facts lost"
-    if set(have) - set(want):
-        return "facts invented"
-    return "facts out of order"
+    lost, invented = set(want) - set(have), set(have) - set(want)
+    if lost and invented:
+        return "facts differ"
+    return "facts lost" if lost else "facts invented" if invented else "facts out of order"

@@ -22,8 +22,8 @@ FACTS = "sim.facts"
 PARTIALS = "sim.partials"
 POINTS = "sim.points"
 
-DUE_MS = 2_000
-BUCKET_MS = 5_000
+DUE_MS = 900
+BUCKET_MS = 1_000
 BUCKETS = 4
 """Ids are kept for the current bucket and this many before it."""
 
