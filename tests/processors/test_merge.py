@@ -1,6 +1,13 @@
 """What merge publishes, when, and that neither order, flushes nor restores change it."""
 
 import pytest
+
+from carewatch.domain.aggregates import Count, Distribution, Gauge, Instant, Total
+from carewatch.domain.errors import Refused
+from carewatch.domain.points import Moment, Spread, Tally
+from carewatch.processors.base import Output
+from carewatch.processors.panes import GRACE_MS, HOLD_MS
+from carewatch.wire import points, topics
 from support.partial_log import (
     BASE,
     T0,
@@ -13,13 +20,6 @@ from support.partial_log import (
     partial_record,
     points_of,
 )
-
-from carewatch.domain.aggregates import Count, Distribution, Gauge, Instant, Total
-from carewatch.domain.errors import Refused
-from carewatch.domain.points import Moment, Spread, Tally
-from carewatch.processors.base import Output
-from carewatch.processors.panes import GRACE_MS, HOLD_MS
-from carewatch.wire import points, topics
 
 MINUTE = 60_000
 MESSAGES = (*BASE, "inbound", "customer")

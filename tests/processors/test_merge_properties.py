@@ -6,6 +6,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from carewatch.domain.aggregates import Accumulator, Count, Gauge, Instant
+from carewatch.domain.points import Spread
+from carewatch.processors.base import Output, Record
+from carewatch.wire.partials import accumulator_type
+from carewatch.wire.points import decode_point
 from support.partial_log import (
     BASE,
     T0,
@@ -17,12 +23,6 @@ from support.partial_log import (
     outputs_of,
     partial_record,
 )
-
-from carewatch.domain.aggregates import Accumulator, Count, Gauge, Instant
-from carewatch.domain.points import Spread
-from carewatch.processors.base import Output, Record
-from carewatch.wire.partials import accumulator_type
-from carewatch.wire.points import decode_point
 
 MINUTE = 60_000
 END = T0 + 5 * MINUTE

@@ -4,13 +4,13 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.partial_log import BASE, T0
 
 from carewatch.domain.aggregates import Distribution, Total
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.metrics import BASE_LABELS, BY_ID, CATALOGUE, Kind
 from carewatch.domain.points import Moment, Point, Tally, values_of
 from carewatch.wire.points import decode_point, encode_point, point_key, point_partition
+from support.partial_log import BASE, T0
 
 SLA = Point(
     metric="sla_breaches",

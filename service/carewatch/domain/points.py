@@ -4,6 +4,7 @@ A point is the published form of an accumulator: percentiles and bounds are work
 so that every reader shows the same numbers.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -140,6 +141,14 @@ def spread_of(
         buckets=tuple(ordered),
         classic=None if classic is None else tuple(classic),
     )
+
+
+def add_spreads(spreads: Iterable[Spread]) -> Spread:
+    """The distribution of several together: buckets are added, so percentiles stay exact."""
+    total = Distribution()
+    for spread in spreads:
+        total.merge(Distribution(spread.count, spread.sum, dict(spread.buckets)))
+    return spread_of(total)
 
 
 def values_of(accumulator: Accumulator, window: str) -> tuple[Value, Value | None]:

@@ -1,0 +1,45 @@
+"""`carewatch board`: exporter, wall page and JSON API."""
+
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+
+import click
+
+from carewatch.bootstrap import build_board
+from carewatch.clock import system_clock
+from carewatch.settings import Settings, load_settings
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of carewatch.yaml (default: ./config).",
+)
+def command(config: Path | None) -> None:
+    """Run the exporter, the wall page and the JSON API."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # The Kafka client repeats every failed attempt to connect; the feed says it once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # Reading results needs no secret: those stay with the gateway.
+    asyncio.run(_serve(load_settings(config, os.environ, secrets=False)))
+
+
+async def _serve(settings: Settings) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    board = build_board(settings, system_clock)
+    await board.start()
+    try:
+        click.echo(
+            f"board: wall at {board.url}/wall, metrics at {board.url}/metrics,"
+            f" JSON at {board.url}/api/v1/board"
+        )
+        await stopped.wait()
+    finally:
+        await board.stop()

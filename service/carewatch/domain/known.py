@@ -1,0 +1,120 @@
+"""Which label values are shown by name: those of the rulebook and `none`; all else is `other`.
+
+Label values come from outside (a helpdesk's queue names), so without this a renamed queue or a
+mistaken integration would grow the number of series without bound.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+from carewatch.domain.board import Snapshot
+from carewatch.domain.metrics import BY_ID, Kind
+from carewatch.domain.rulebook import TARGETS, Document
+
+NONE = "none"
+OTHER = "other"
+
+CHANNELS = (
+    "whatsapp", "messenger", "instagram", "x", "wechat", "telegram", "line", "viber", "slack",
+    "sms", "email", "web", "voice", "other",
+)  # fmt: skip
+
+MESSAGES = (
+    ("inbound", "customer"),
+    ("outbound", "agent"),
+    ("outbound", "bot"),
+    ("outbound", "auto"),
+    ("outbound", "system"),
+    ("internal", "agent"),
+)
+"""Direction and class of author, in the pairs that are usual."""
+
+TRANSITIONS = ("opened", "resolved", "reopened", "closed", "merged")
+OUTCOMES = ("answered", "abandoned", "transferred", "callback", "flow_out")
+
+_CLOSED: dict[str, frozenset[str]] = {
+    "direction": frozenset(direction for direction, _ in MESSAGES),
+    "author": frozenset(author for _, author in MESSAGES),
+    "transition": frozenset(TRANSITIONS),
+    "outcome": frozenset(OUTCOMES),
+    "target": frozenset(TARGETS),
+    "metric": frozenset(BY_ID),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The label values of one rulebook and of the tenants' accounts."""
+
+    queues: dict[str, frozenset[str]] = field(default_factory=dict)
+    policies: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def place(self, tenant: str, channel: str, queue: str) -> tuple[str, str, str]:
+        """Tenant, channel and queue as they are shown."""
+        if tenant in self.queues:
+            queues = self.queues[tenant]
+        else:
+            tenant, queues = (NONE if tenant == NONE else OTHER), frozenset()
+        return (
+            tenant,
+            channel if channel in CHANNELS or channel == NONE else OTHER,
+            queue if queue in queues or queue == NONE else OTHER,
+        )
+
+    def value(self, label: str, value: str) -> str:
+        """The value of a metric's own label as it is shown."""
+        if label == "policy":
+            return value if value in self.policies or value == NONE else OTHER
+        closed = _CLOSED.get(label)
+        return value if closed is None or value in closed else OTHER
+
+    def places(self, snapshot: Snapshot) -> list[tuple[str, str, str]]:
+        """Places that stand at 0 before anything happens there.
+
+        Every queue of a tenant, on every channel on which anything was heard for it.
+        """
+        heard = {
+            (point.labels[0], point.labels[1])
+            for window in ("total", "now")
+            for point in snapshot.points(window)
+            if point.labels[0] in self.queues and point.labels[1] in CHANNELS
+        }
+        return [
+            (tenant, channel, queue)
+            for tenant, channel in sorted(heard)
+            for queue in sorted({*self.queues[tenant], NONE})
+        ]
+
+    def combinations(self, labels: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        """Values of a metric's own labels that can be told in advance."""
+        match tuple(labels):
+            case ():
+                yield ()
+            case ("direction", "author"):
+                yield from MESSAGES
+            case ("transition",):
+                yield from product(TRANSITIONS)
+            case ("outcome",):
+                yield from product(OUTCOMES)
+            case ("policy", "target"):
+                for policy in sorted(self.policies):
+                    yield from product((policy,), self.policies[policy])
+            case ("metric",):
+                yield from ((id_,) for id_, one in BY_ID.items() if one.kind is Kind.DISTRIBUTION)
+            case _:
+                return
+
+
+def known_values(rulebook: Document | None, tenants: Iterable[str] = ()) -> Known:
+    """The label values of a rulebook, and of tenants that are configured without one."""
+    document = rulebook or Document()
+    queues = {tenant: frozenset[str]() for tenant in tenants}
+    queues |= {name: frozenset(tenant.queues) for name, tenant in document.tenants.items()}
+    policies: dict[str, set[str]] = {}
+    for policy in document.policies:
+        policies.setdefault(policy.policy, set()).update(policy.targets)
+    return Known(
+        queues=queues,
+        policies={name: tuple(sorted(targets)) for name, targets in policies.items()},
+    )

@@ -1,0 +1,99 @@
+"""`/api/v1/board`: the newest points as JSON, grouped by series."""
+
+from collections.abc import Mapping
+
+import orjson
+
+from carewatch import __version__
+from carewatch.domain.board import Snapshot
+from carewatch.domain.metrics import BASE_LABELS, BY_ID, TUMBLING
+from carewatch.domain.points import Moment, Point, Spread, Tally, Value
+from carewatch.wire.times import format_time
+
+RECENT = 2
+"""Windows of a size that are shown unless more are asked for: the open and the last full one."""
+
+RECENT_MAX = 1_560
+"""As many one-minute windows as are kept (26 h)."""
+
+
+def board_document(snapshot: Snapshot, *, now: int, recent: int = RECENT) -> dict[str, object]:
+    """Every series with `now`, `total` (without buckets) and its `recent` windows, newest first.
+
+    `watermark`: up to where results are complete; `data_at`: log time of the newest result.
+    """
+    series: dict[tuple[str, tuple[str, ...]], dict[str, list[Point]]] = {}
+    for window in ("now", "total", *TUMBLING):
+        for point in snapshot.points(window):
+            if BY_ID[point.metric].labels != ("partition",):
+                windows = series.setdefault((point.metric, point.labels), {})
+                windows.setdefault(window, []).append(point)
+    return {
+        "generated_at": format_time(now),
+        "version": __version__,
+        "data_at": _text(snapshot.data_at),
+        "watermark": _text(snapshot.watermark),
+        "watermarks": _texts(snapshot.instants("watermark")),
+        "heartbeats": _texts(snapshot.instants("heartbeat")),
+        "rulebook": snapshot.number or None,
+        "series": [
+            {
+                "metric": metric,
+                "unit": BY_ID[metric].unit,
+                "labels": dict(zip((*BASE_LABELS, *BY_ID[metric].labels), labels, strict=True)),
+                **{window: _shown(window, points, recent) for window, points in windows.items()},
+            }
+            for (metric, labels), windows in sorted(series.items())
+        ],
+    }
+
+
+def encode_document(document: Mapping[str, object]) -> bytes:
+    """JSON bytes."""
+    return orjson.dumps(document)
+
+
+def _shown(window: str, points: list[Point], recent: int) -> object:
+    if window in TUMBLING:
+        newest = sorted(points, key=lambda point: point.start or 0, reverse=True)[:recent]
+        return [
+            {
+                "start": _text(point.start),
+                "end": _text(point.end),
+                "pane": point.pane,
+                **_fields(point.value),
+            }
+            for point in newest
+        ]
+    [point] = points
+    fields = _fields(point.value)
+    if point.gross is not None:
+        fields["gross"] = _fields(point.gross)
+    return fields
+
+
+def _fields(value: Value) -> dict[str, object]:
+    match value:
+        case Tally():
+            return {"value": value.value}
+        case Moment():
+            return {"at": _text(value.at)}
+        case Spread():
+            return {
+                "count": value.count,
+                "sum_ms": value.sum,
+                "min_ms": value.min,
+                "max_ms": value.max,
+                "p50_ms": value.p50,
+                "p90_ms": value.p90,
+                "p95_ms": value.p95,
+                "p99_ms": value.p99,
+            }
+
+
+def _text(at: int | None) -> str | None:
+    return None if at is None else format_time(at)
+
+
+def _texts(instants: Mapping[str, int]) -> dict[str, str]:
+    return {name: format_time(at) for name, at in sorted(instants.items())}

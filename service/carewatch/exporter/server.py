@@ -1,0 +1,180 @@
+"""The board's HTTP door: `/metrics`, `/livez`, `/readyz`, `/api/v1/board`, `/api/v1/stream`.
+
+Further routes (the wall's) are handed in: this room knows no page.
+"""
+
+import asyncio
+import errno
+import logging
+from collections.abc import Callable, Iterable
+
+import orjson
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from carewatch.clock import Clock
+from carewatch.domain.board import Snapshot
+from carewatch.domain.errors import ConfigError
+from carewatch.exporter.api import RECENT, RECENT_MAX, board_document, encode_document
+from carewatch.exporter.exposition import Exposition
+from carewatch.exporter.feed import Feed
+from carewatch.settings import BoardSettings
+
+logger = logging.getLogger(__name__)
+
+STREAM_EVERY_S = 1.0
+RETRY_MS = 2_000
+"""How long a browser waits before it opens a broken stream again."""
+
+Message = Callable[[Snapshot, int], object]
+"""What the stream says of a snapshot at an instant (milliseconds); plain JSON values."""
+
+_NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class BoardServer:
+    """The board around a feed. `start`, then `stop`; `stop` is safe without `start`.
+
+    `message` is what the stream sends each second, `routes` are further pages.
+    """
+
+    def __init__(
+        self,
+        settings: BoardSettings,
+        *,
+        feed: Feed,
+        clock: Clock,
+        message: Message,
+        routes: Iterable[web.RouteDef] = (),
+        registry: CollectorRegistry,
+    ) -> None:
+        self._settings = settings
+        self._feed = feed
+        self._clock = clock
+        self._message = message
+        self._routes = tuple(routes)
+        self._exposition = Exposition(registry, feed.refresh)
+        self._latest: tuple[int, bytes] = (-1, b"")
+        self._closing = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        """Listens and begins to read in the background. Raises ConfigError for a taken port."""
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/metrics", self._metrics),
+                web.get("/livez", self._live),
+                web.get("/readyz", self._ready),
+                web.get("/api/v1/board", self._board),
+                web.get("/api/v1/stream", self._stream, allow_head=False),
+                *self._routes,
+            ]
+        )
+        app.on_shutdown.append(self._close_streams)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
+        await self._runner.setup()
+        host, port = self._settings.host, self._settings.port
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await self.stop()
+            if error.errno != errno.EADDRINUSE:
+                raise ConfigError(f"board.port: cannot listen on {host}:{port}: {error}") from error
+            raise ConfigError(
+                f"board.port: port {port} on {host} is taken by another program; stop it or set "
+                "board.port to a free port"
+            ) from error
+        self.url = f"http://{host}:{self._runner.addresses[0][1]}"
+        self._reading = asyncio.create_task(self._feed.run(), name="feed")
+        self._reading.add_done_callback(_report)
+
+    async def stop(self) -> None:
+        """Ends the streams, the requests that are in, and the reading."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _close_streams(self, _: web.Application) -> None:
+        """Stopping must not wait for browsers to leave."""
+        self._closing.set()
+
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        if self._feed.missing is not None:
+            return _not_ready(self._feed.missing)
+        page = await self._exposition.page(request.headers.get("Accept", ""))
+        headers = {"Content-Type": page.content_type, "Vary": "Accept, Accept-Encoding"}
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            return web.Response(body=page.gzipped, headers={**headers, "Content-Encoding": "gzip"})
+        return web.Response(body=page.body, headers=headers)
+
+    async def _live(self, _: web.Request) -> web.Response:
+        if self._reading is not None and self._reading.done():
+            text = "the reading of care.metrics ended by a bug: restart this process\n"
+            return web.Response(status=503, text=text, headers=_NO_STORE)
+        return web.Response(text="ok\n", headers=_NO_STORE)
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        if self._feed.missing is not None:
+            return _not_ready(self._feed.missing)
+        rulebook = "" if self._feed.view.snapshot.number else "; no rulebook published yet"
+        return web.Response(text=f"ready{rulebook}\n", headers=_NO_STORE)
+
+    async def _board(self, request: web.Request) -> web.Response:
+        if self._feed.missing is not None:
+            return _not_ready(self._feed.missing)
+        text = request.query.get("recent", str(RECENT))
+        if not (text.isascii() and text.isdigit() and len(text) < 5) or not (
+            1 <= int(text) <= RECENT_MAX
+        ):
+            return web.Response(
+                status=400,
+                text=f"recent: {text!r} is not a number of windows from 1 to {RECENT_MAX}\n",
+            )
+        snapshot = self._feed.refresh().snapshot
+        document = board_document(snapshot, now=self._clock(), recent=int(text))
+        body = await asyncio.to_thread(encode_document, document)
+        return web.Response(body=body, content_type="application/json", headers=_NO_STORE)
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: one whole message a second, so that a lost one costs nothing."""
+        if self._feed.missing is not None:
+            return _not_ready(self._feed.missing)
+        response = web.StreamResponse(
+            headers={**_NO_STORE, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        )
+        await response.prepare(request)
+        await response.write(f"retry: {RETRY_MS}\n\n".encode())
+        while not self._closing.is_set():
+            try:
+                await response.write(self._event())
+            except ConnectionError:
+                break
+            try:
+                await asyncio.wait_for(self._closing.wait(), STREAM_EVERY_S)
+            except TimeoutError:
+                continue
+        return response
+
+    def _event(self) -> bytes:
+        """The message of this second; all readers share it."""
+        now = self._clock()
+        if self._latest[0] != now // 1000:
+            said = orjson.dumps(self._message(self._feed.refresh().snapshot, now))
+            self._latest = (now // 1000, b"id: %d\ndata: %b\n\n" % (now, said))
+        return self._latest[1]
+
+
+def _not_ready(reason: str | None) -> web.Response:
+    return web.Response(
+        status=503, text=f"not ready: {reason}\n", headers={**_NO_STORE, "Retry-After": "1"}
+    )
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("the feed ended by a bug; the board grows old", exc_info=error)

@@ -1,0 +1,53 @@
+"""The wall's routes: one page with its script and style, all from here, nothing from elsewhere."""
+
+from hashlib import sha256
+from importlib.resources import files
+from typing import Final
+
+from aiohttp import web
+
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+_FILES: Final = (
+    ("/wall", "page.html", "text/html"),
+    ("/wall/wall.js", "wall.js", "text/javascript"),
+    ("/wall/wall.css", "wall.css", "text/css"),
+)
+
+
+def wall_routes() -> list[web.RouteDef]:
+    """Routes for the board's server; the page reads `/api/v1/stream`."""
+    return [web.get(path, _serve(name, kind)) for path, name, kind in _FILES]
+
+
+def _serve(name: str, content_type: str) -> "_File":
+    body = (files("carewatch.wall") / name).read_bytes()
+    return _File(body, content_type)
+
+
+class _File:
+    """Answers with one file of the package, or with 304 when the browser has it."""
+
+    def __init__(self, body: bytes, content_type: str) -> None:
+        self._body = body
+        self._type = content_type
+        self._etag = sha256(body).hexdigest()[:16]
+
+    async def __call__(self, request: web.Request) -> web.Response:
+        tags = request.if_none_match or ()
+        response = (
+            web.Response(status=304, headers=_HEADERS)
+            if any(tag.value == self._etag for tag in tags)
+            else web.Response(
+                body=self._body, content_type=self._type, charset="utf-8", headers=_HEADERS
+            )
+        )
+        response.etag = self._etag
+        return response
