@@ -156,15 +156,15 @@ def test_mistakes_in_tenants_name_key_and_remedy(folder: Any, text: str, expecte
         (
             "accounts: {web-1: web}",
             (
-                "accounts.web-1: there is no profile 'web'; known: private_messaging, public_social, "
-                "web_chat, email, voice"
+                "accounts.web-1: there is no profile 'web'; "
+                "known: private_messaging, public_social, web_chat, email, voice"
             ),
         ),
         (
             "profiles: {own: {idle_gap: never}}",
             (
-                "profiles.own.idle_gap: 'never' is no duration; write a whole number and s, m or h, "
-                "as in 10m"
+                "profiles.own.idle_gap: 'never' is no duration; "
+                "write a whole number and s, m or h, as in 10m"
             ),
         ),
         (

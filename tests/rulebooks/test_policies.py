@@ -54,8 +54,8 @@ def test_a_policy_may_use_every_key(folder: Any) -> None:
         (
             "targets: {first_replay: {all: 10m}}",
             (
-                "targets.first_replay: is not known here: 'first_replay' is not one of the choices; "
-                'did you mean "first_reply"?'
+                "targets.first_replay: is not known here: 'first_replay' is not one of the "
+                'choices; did you mean "first_reply"?'
             ),
         ),
         (
