@@ -29,6 +29,15 @@ class Topic:
     restricted: bool = False
     config: dict[str, str] = field(default_factory=dict)
 
+    def settings(self) -> dict[str, str]:
+        """Kafka's settings of this topic, all but what depends on the size of the cluster."""
+        kept: dict[str, str] = {}
+        if self.retention_ms is not None:
+            # A segment is deleted as a whole: one that stays open for long outlives the retention.
+            segment_ms = min(self.retention_ms // 24, DAY_MS)
+            kept = {"retention.ms": str(self.retention_ms), "segment.ms": str(segment_ms)}
+        return {"cleanup.policy": self.cleanup} | kept | self.config
+
 
 _COMPACT_STATE = {
     # Small segments and an eager cleaner bound the restore; erasure is forced within the hour.
@@ -38,7 +47,8 @@ _COMPACT_STATE = {
     "min.compaction.lag.ms": "0",
     "max.compaction.lag.ms": "3600000",
     "delete.retention.ms": "3600000",
-    "max.message.bytes": "1048576",
+    # The row of the rulebook holds the whole document, as its record in care.events does.
+    "max.message.bytes": "4194304",
 }
 
 EVENTS = "care.events"
