@@ -4,25 +4,18 @@ The two were written apart from each other, from the providers' documentation.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
-from prometheus_client import CollectorRegistry
 
-from carewatch.channels import CHANNELS
-from carewatch.channels.base import RawRequest
-from carewatch.gateway.metrics import GatewayMetrics
-from carewatch.gateway.producer import Outgoing
-from carewatch.gateway.receive import Receiver, doors_of
 from carewatch.settings import AccountSettings, PrivacySettings, Secret, Settings
 from carewatch.simulate import doors
 from carewatch.simulate.doors import SAMPLE_DOORS
-from carewatch.simulate.request import Door, Request
+from carewatch.simulate.request import Door
 from carewatch.simulate.story import Promise
 from carewatch.simulate.tally import Series
 from carewatch.simulate.traffic import Plan, Traffic
 from carewatch.wire.envelope import Envelope, decode_envelope
+from support.simulated import receive_all
 
 START = 1_767_607_200_000
 
@@ -48,40 +41,8 @@ SETTINGS = Settings(
 )
 
 
-@dataclass
-class Kept:
-    """Publishes into a list."""
-
-    records: list[Outgoing] = field(default_factory=list)
-    unready: str | None = None
-
-    async def publish(self, records: Sequence[Outgoing]) -> None:
-        self.records.extend(records)
-
-
-@dataclass
-class Received:
-    """What a gateway made of a traffic."""
-
-    traffic: Traffic
-    wrong: list[tuple[str, int, int]] = field(default_factory=list)
-    events: list[Envelope] = field(default_factory=list)
-    dead: int = 0
-
-
-def raw(request: Request) -> RawRequest:
-    headers = {name.lower(): value for name, value in request.headers(request.at_ms).items()}
-    return RawRequest(
-        method="POST",
-        url=request.door.path,
-        headers=headers,
-        body=request.body,
-        received_at=request.at_ms,
-    )
-
-
-async def receive_all(seed: int) -> Received:
-    traffic = Traffic(
+def traffic_of(seed: int) -> Traffic:
+    return Traffic(
         Plan(
             seed=seed,
             start_ms=START,
@@ -91,25 +52,11 @@ async def receive_all(seed: int) -> Received:
             doors=SAMPLE_DOORS,
         )
     )
-    events, dead = Kept(), Kept()
-    receiver = Receiver(
-        doors_of(SETTINGS, CHANNELS),
-        CHANNELS,
-        events=events,
-        dead=dead,
-        seal=None,
-        metrics=GatewayMetrics(CollectorRegistry(), tuple(one.name for one in CHANNELS)),
-    )
-    received = Received(traffic)
-    for request in traffic:
-        answer = await receiver.receive(request.door.adapter, request.door.account, raw(request))
-        if answer.reply.status != request.expect_status:
-            received.wrong.append(
-                (request.body.decode(errors="replace"), answer.reply.status, request.expect_status)
-            )
-    received.events = [decode_envelope(record.value) for record in events.records]
-    received.dead = len(dead.records)
-    return received
+
+
+async def events_of(traffic: Traffic) -> list[Envelope]:
+    received = await receive_all(traffic, SETTINGS)
+    return [decode_envelope(record.value) for record in received.events]
 
 
 def author_of(event: Envelope) -> str:
@@ -120,15 +67,18 @@ def author_of(event: Envelope) -> str:
 
 
 async def test_every_request_is_answered_as_the_simulator_expects() -> None:
-    received = await receive_all(seed=1)
+    traffic = traffic_of(seed=1)
+
+    received = await receive_all(traffic, SETTINGS)
 
     assert received.wrong == []
-    assert received.dead == received.traffic.dead_letters
+    assert received.dead == traffic.dead_letters
 
 
 async def test_every_message_arrives_with_its_direction_and_author() -> None:
-    received = await receive_all(seed=2)
-    unique = {(event.source, event.id): event for event in received.events}.values()
+    traffic = traffic_of(seed=2)
+    events = await events_of(traffic)
+    unique = {(event.source, event.id): event for event in events}.values()
 
     counted = Counter(
         Series(
@@ -141,40 +91,41 @@ async def test_every_message_arrives_with_its_direction_and_author() -> None:
         if event.type == "care.message.created" and event.data.message is not None
     )
 
-    stated = {
-        series: sum_.count for series, sum_ in received.traffic.tally if series.metric == "messages"
-    }
+    stated = {series: sum_.count for series, sum_ in traffic.tally if series.metric == "messages"}
     assert dict(counted) == stated
 
 
 async def test_every_repetition_has_the_id_of_the_first_delivery() -> None:
-    received = await receive_all(seed=3)
+    traffic = traffic_of(seed=3)
+    events = await events_of(traffic)
 
-    times = Counter((event.source, event.id, event.data.channel) for event in received.events)
+    times = Counter((event.source, event.id, event.data.channel) for event in events)
     repeated = Counter[str]()
     for (_, _, channel), n in times.items():
         repeated[channel] += n - 1
 
     stated = {
         series.channel: sum_.count
-        for series, sum_ in received.traffic.tally
+        for series, sum_ in traffic.tally
         if series.metric == "duplicate_events"
     }
     assert dict(repeated) == stated
 
 
 async def test_every_conversation_has_a_key_of_its_own() -> None:
-    received = await receive_all(seed=4)
+    traffic = traffic_of(seed=4)
+    events = await events_of(traffic)
 
-    keys = {(event.source, event.data.conversation_key) for event in received.events}
-    assert len(keys) == received.traffic.conversations
+    keys = {(event.source, event.data.conversation_key) for event in events}
+    assert len(keys) == traffic.conversations
 
 
 async def test_no_time_is_replaced_by_the_arrival() -> None:
-    received = await receive_all(seed=5)
+    traffic = traffic_of(seed=5)
+    events = await events_of(traffic)
 
-    assert {event.data.time_quality for event in received.events} <= {"s", "ms"}
-    assert [event.id for event in received.events if event.data.time_original] == []
+    assert {event.data.time_quality for event in events} <= {"s", "ms"}
+    assert [event.id for event in events if event.data.time_original] == []
 
 
 def test_an_account_is_simulated_as_the_gateway_knows_it() -> None:

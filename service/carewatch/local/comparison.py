@@ -1,0 +1,105 @@
+"""Published totals beside what the simulator says they must be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+Document = Mapping[str, Any]
+
+SERIES_LABELS: Final = ("tenant", "channel", "queue", "priority")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """One number: queues and priorities are added up."""
+
+    tenant: str
+    channel: str
+    metric: str
+    labels: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        labels = " ".join(value for _, value in self.labels)
+        return f"{self.metric} {labels}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How many, and for durations their sum in milliseconds."""
+
+    count: int = 0
+    sum_ms: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.count + other.count, self.sum_ms + other.sum_ms)
+
+    def __str__(self) -> str:
+        return f"{self.count} ({self.sum_ms} ms)" if self.sum_ms else f"{self.count}"
+
+
+NOTHING: Final = Amount()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the comparison. `most` is above `expected` where a repetition may count."""
+
+    key: Key
+    expected: Amount
+    published: Amount
+    most: int
+
+    @property
+    def equal(self) -> bool:
+        return (
+            self.expected.count <= self.published.count <= self.most
+            and self.expected.sum_ms == self.published.sum_ms
+        )
+
+
+def compare(manifest: Document, board: Document) -> list[Line]:
+    """Every series that the manifest states, or that was published and it does not state.
+
+    `manifest` is the simulator's, `board` the document of /api/v1/board. Net totals are compared.
+    """
+    expected = _expected(manifest)
+    published = _published(board, manifest)
+    lines = []
+    for key in sorted(expected.keys() | published.keys()):
+        amount = expected.get(key, NOTHING)
+        slack = manifest["requests"]["repeated"] if key.metric == "duplicate_events" else 0
+        lines.append(Line(key, amount, published.get(key, NOTHING), amount.count + slack))
+    return lines
+
+
+def _expected(manifest: Document) -> dict[Key, Amount]:
+    return {
+        Key(
+            row["tenant"], row["channel"], row["metric"], tuple(sorted(row["labels"].items()))
+        ): Amount(row["count"], row.get("sum_ms", 0))
+        for row in manifest["expected"]
+    }
+
+
+def _published(board: Document, manifest: Document) -> dict[Key, Amount]:
+    """The totals of the metrics that the manifest speaks of; series at 0 are left out."""
+    sums: dict[Key, Amount] = {}
+    for series in board["series"]:
+        labels = series["labels"]
+        total = series.get("total")
+        if total is None or series["metric"] not in manifest["stated"]:
+            continue
+        if labels.get("transition", manifest["transitions"][0]) not in manifest["transitions"]:
+            continue
+        further = {name: value for name, value in labels.items() if name not in SERIES_LABELS}
+        key = Key(
+            labels["tenant"], labels["channel"], series["metric"], tuple(sorted(further.items()))
+        )
+        amount = Amount(total.get("count", total.get("value", 0)), total.get("sum_ms") or 0)
+        sums[key] = sums.get(key, NOTHING) + amount
+    return {key: amount for key, amount in sums.items() if amount != NOTHING}
+
+
+def all_equal(lines: list[Line]) -> bool:
+    """Whether nothing differs; no lines at all are a difference too."""
+    return bool(lines) and all(line.equal for line in lines)

@@ -1,0 +1,68 @@
+"""Simulated traffic through the real door of the gateway, without HTTP and without Kafka."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+
+from carewatch.channels import CHANNELS
+from carewatch.channels.base import RawRequest
+from carewatch.gateway.metrics import GatewayMetrics
+from carewatch.gateway.producer import Outgoing
+from carewatch.gateway.receive import Receiver, doors_of
+from carewatch.settings import Settings
+from carewatch.simulate.request import Request
+from carewatch.simulate.traffic import Traffic
+
+
+@dataclass
+class Kept:
+    """Publishes into a list."""
+
+    records: list[Outgoing] = field(default_factory=list)
+    unready: str | None = None
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        self.records.extend(records)
+
+
+@dataclass
+class Received:
+    """What a gateway made of a traffic: events in order, answers that were not the expected."""
+
+    wrong: list[tuple[str, int, int]] = field(default_factory=list)
+    events: list[Outgoing] = field(default_factory=list)
+    dead: int = 0
+
+
+async def receive_all(traffic: Traffic, settings: Settings) -> Received:
+    """Every request at its own time."""
+    events, dead = Kept(), Kept()
+    receiver = Receiver(
+        doors_of(settings, CHANNELS),
+        CHANNELS,
+        events=events,
+        dead=dead,
+        seal=None,
+        metrics=GatewayMetrics(CollectorRegistry(), tuple(one.name for one in CHANNELS)),
+    )
+    received = Received(events=events.records)
+    for request in traffic:
+        answer = await receiver.receive(request.door.adapter, request.door.account, raw(request))
+        if answer.reply.status != request.expect_status:
+            told = (request.body.decode(errors="replace"), answer.reply.status)
+            received.wrong.append((*told, request.expect_status))
+    received.dead = len(dead.records)
+    return received
+
+
+def raw(request: Request) -> RawRequest:
+    """The request as it arrives, at once."""
+    headers = {name.lower(): value for name, value in request.headers(request.at_ms).items()}
+    return RawRequest(
+        method="POST",
+        url=request.door.path,
+        headers=headers,
+        body=request.body,
+        received_at=request.at_ms,
+    )
