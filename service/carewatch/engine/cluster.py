@@ -57,3 +57,14 @@ def check_counts(processor: Processor, counts: Mapping[str, int]) -> None:
                 f"they must be the same for {processor.name}. Remedy: partition counts are fixed "
                 "at birth, create the topics anew with carewatch topics apply"
             )
+
+
+async def ask_broker(options: dict[str, Any]) -> None:
+    """Returns when a broker answers; raises Retryable when none does."""
+    client = AIOKafkaAdminClient(**options, request_timeout_ms=3000)
+    try:
+        await client.start()
+    except (KafkaError, OSError, AssertionError) as error:
+        raise Retryable(f"no broker answers: {error!r}") from error
+    finally:
+        await client.close()

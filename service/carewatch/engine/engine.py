@@ -106,6 +106,8 @@ class Engine:
         )
         self._health.start()
         counts = await self._counts()
+        if self._stage == "stopping":
+            return
         flush_gate = asyncio.Semaphore(FLUSH_AT_ONCE)
         for processor in self._processors:
             check_counts(processor, counts)
@@ -160,13 +162,13 @@ class Engine:
         await asyncio.shield(self._failure)
 
     async def _counts(self) -> dict[str, int]:
-        """Partition counts, as soon as there is a broker."""
+        """Partition counts, as soon as there is a broker; none when stopped before."""
         topics = {
             topic
             for processor in self._processors
             for topic in (processor.reads, processor.changelog, *processor.writes)
         }
-        while True:
+        while self._stage != "stopping":
             try:
                 counts = await partition_counts(topics, self._options)
             except Retryable as error:
@@ -178,6 +180,7 @@ class Engine:
             for topic, count in counts.items():
                 self._metrics.partitions(topic, count)
             return counts
+        return {}
 
     async def _announce(self, started: float) -> None:
         """One line when the first assignment is restored: the guarantee, and what it took."""

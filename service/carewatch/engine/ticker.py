@@ -45,7 +45,7 @@ class Ticker:
         self._producer: AIOKafkaProducer | None = None
 
     async def run(self) -> None:
-        """Ticks until cancelled. A second that cannot be written is left out; the next says more."""
+        """Ticks until cancelled. A second that cannot be written is left out."""
         last = 0
         try:
             while True:

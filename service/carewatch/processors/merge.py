@@ -68,7 +68,7 @@ class Merge:
         self._sharing = context.partitions[topics.PARTIALS]
         self._targets = context.partitions[topics.METRICS]
         self._next = 0
-        self._flushed = 0
+        self._flushed: int | None = None
         self._clocks: dict[tuple[str, int], ClockRecord] = {}
         self._watermark: int | None = None  # None until every source partition is known
         self._emitted: int | None = None
@@ -170,6 +170,9 @@ class Merge:
         known = self._clocks.get(source)
         if known is not None and clock.position <= known.position:
             return
+        # A tick that repeats a second closes a replay, or comes from a second ticker: it says that
+        # what came in between is complete, too.
+        repeated = known is not None and clock.tick == known.tick
         self._clocks[source] = clock
         watermark = self._watermark = self._least_clock()
         greatest = max(one.clock for one in self._clocks.values())
@@ -178,8 +181,8 @@ class Merge:
         entered = watermark is not None and (
             self._emitted is None or watermark // 1000 > self._emitted // 1000
         )
-        if entered or greatest >= self._greatest + LAG_MS:
-            time = watermark if entered and watermark is not None else greatest
+        if entered or repeated or greatest >= self._greatest + LAG_MS:
+            time = watermark if (entered or repeated) and watermark is not None else greatest
             self._emit(time, offset)
             self._emitted, self._greatest = watermark, greatest
 

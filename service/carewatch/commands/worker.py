@@ -1,0 +1,29 @@
+"""`carewatch worker`: the same process as `faust -A carewatch.worker worker -l info`."""
+
+from pathlib import Path
+
+import click
+
+from carewatch.bootstrap import wire_worker
+from carewatch.settings import load_settings
+
+
+@click.command()
+@click.option(
+    "--config",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the configuration; else CAREWATCH_CONFIG, else ./config.",
+)
+@click.option(
+    "-l",
+    "--loglevel",
+    default="info",
+    show_default=True,
+    type=click.Choice(["debug", "info", "warn", "error"]),
+)
+def command(folder: Path | None, loglevel: str) -> None:
+    """Run the stream worker until it is told to stop (SIGTERM, Ctrl-C)."""
+    from carewatch.streams.run import run_worker  # noqa: PLC0415 - --help need not wait for Faust
+
+    run_worker(wire_worker(load_settings(folder, secrets=False)), loglevel)

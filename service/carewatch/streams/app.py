@@ -1,0 +1,176 @@
+"""The Faust app of the worker: it owns the process, the engine does the counting.
+
+Faust brings the command line, the supervision and agents on low-rate topics. The hot path never
+meets its streams, tables, windows or timers: those cannot be replayed and count twice after a
+crash. The engine runs as a service of the app, on consumers and producers of its own.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import faust
+from faust.app.base import BootStrategy
+from faust.transport.drivers import aiokafka as driver
+from mode import Service
+
+from carewatch.domain.errors import Retryable
+from carewatch.engine.cluster import ask_broker
+from carewatch.engine.connection import kafka_options
+from carewatch.engine.engine import Engine
+from carewatch.settings import KafkaSettings, Settings
+
+logger = logging.getLogger(__name__)
+
+APP_ID: Final = "carewatch"
+"""Also the consumer group of Faust's own agents; the engine's groups are `carewatch-<stage>`."""
+
+STOP_SECONDS: Final = 8.0
+"""A stop that takes longer ends the process by force: nothing is lost, all of it is in the log."""
+
+EXIT_STUCK: Final = 70
+
+
+class TopicAgent(NamedTuple):
+    """What a Faust agent does with each record of a low-rate topic."""
+
+    topic: str
+    on_value: Callable[[bytes], Awaitable[None]]
+
+
+class EngineService(Service):
+    """The engine as a service of the app: a defect in it ends the process (fail-stop)."""
+
+    def __init__(self, engine: Engine, **options: Any) -> None:
+        self._engine = engine
+        super().__init__(**options)
+
+    async def on_start(self) -> None:
+        await self._engine.start()
+
+    async def on_stop(self) -> None:
+        await self._engine.stop()
+
+    @Service.task
+    async def _watch(self) -> None:
+        await self._engine.failed()
+
+
+class _Boot(BootStrategy):
+    enable_web = False
+    """Faust's web server would serve table data, and its command line switches it on."""
+
+
+class WorkerApp(faust.App):
+    """Faust's app, with a start that waits for the broker and a stop that comes to an end."""
+
+    BootStrategy = _Boot
+
+    def __init__(self, engine: Engine, kafka: KafkaSettings, **options: Any) -> None:
+        super().__init__(APP_ID, **options)
+        self._kafka = kafka
+        self._engine_service = EngineService(engine)
+
+    async def on_first_start(self) -> None:
+        """Waits for the broker: Faust's own start gives up after some seconds and exits.
+
+        Faust's directory for tables is not made: there are no tables.
+        """
+        while not self.should_stop:
+            try:
+                await ask_broker(kafka_options(self._kafka))
+            except Retryable as error:
+                logger.warning("waiting for Kafka at %s: %s", self._kafka.bootstrap_servers, error)
+                await self.sleep(1.0)
+            else:
+                return
+
+    async def on_started_init_extra_services(self) -> None:
+        await super().on_started_init_extra_services()
+        await self.add_runtime_dependency(self._engine_service)
+
+    async def on_stop(self) -> None:
+        """The engine first: it flushes and leaves its groups while Faust's clients still live."""
+        await self._engine_service.stop()
+        await super().on_stop()
+
+    async def stop(self) -> None:
+        if self.in_worker:
+            _force_exit_later()
+        await super().stop()
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    async def on_thread_stop(self) -> None:
+        """Comes to an end when the broker is away.
+
+        aiokafka's fetcher then lets the cancellation of its own tasks escape, and the thread would
+        die before it says that it has stopped: the app would wait for it for ever.
+        """
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            logger.info("Faust's consumer was closed without the broker")
+
+
+class _Consumer(driver.Consumer):
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _Transport(driver.Transport):
+    Consumer = _Consumer
+
+
+def build_app(settings: Settings, engine: Engine, agents: Sequence[TopicAgent] = ()) -> faust.App:
+    """The app of one worker process. Importing and building do nothing; starting does.
+
+    Each agent gets raw bytes. What it raises is logged without the value and the record counts as
+    read: Faust would do the same, but silently.
+    """
+    servers = settings.kafka.bootstrap_servers.split(",")
+    app = WorkerApp(
+        engine,
+        settings.kafka,
+        broker=";".join(f"kafka://{server.strip()}" for server in servers),
+        autodiscover=False,
+        store="memory://",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        broker_session_timeout=10,
+        broker_request_timeout=20,
+        worker_redirect_stdouts=False,
+    )
+    # Faust's consumer crashes when there is nothing to subscribe to.
+    app.producer_only = not agents
+    app.transport = _Transport(app.conf.broker_consumer, app)
+    for agent in agents:
+        topic = app.topic(agent.topic, key_type=bytes, value_type=bytes, value_serializer="raw")
+        app.agent(topic, name=agent.topic)(_reading(agent))
+    return app
+
+
+def _reading(agent: TopicAgent) -> Callable[[Any], Awaitable[None]]:
+    async def read(stream: Any) -> None:
+        async for value in stream:
+            try:
+                await agent.on_value(value)
+            except Exception:
+                logger.exception("a record of %s was not carried out", agent.topic)
+
+    return read
+
+
+def _force_exit_later() -> None:
+    def exit_now() -> None:
+        logger.critical("stopping took longer than %s s, ending the process", STOP_SECONDS)
+        os._exit(EXIT_STUCK)
+
+    timer = threading.Timer(STOP_SECONDS, exit_now)
+    timer.daemon = True
+    timer.start()
