@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from carewatch.channels.base import RawRequest, Reply, Secrets, Skip, each
+from carewatch.channels.base import RawRequest, Reply, Secrets, Skip, attempt, each
 from carewatch.channels.drafts import Draft
 from carewatch.channels.fields import Fields, as_object, need_text
 from carewatch.channels.verify import Hmac
@@ -45,16 +45,18 @@ def each_change(
     parse_change: Callable[[Fields, str], Iterable[Draft | Skip]],
 ) -> Iterator[Draft | Skip]:
     """Walks `entry[] x changes[]` of a verified body."""
-    document = as_object(body, "body")
-    if need_text(document, "object") != expected_object:
-        yield Skip(reason="unmapped", path="object")
-        return
 
     def entry(item: object, path: str) -> Iterator[Draft | Skip]:
-        yield from each(
+        return each(
             as_object(item, path).get("changes"),
             f"{path}.changes",
             lambda change, at: parse_change(as_object(change, at), at),
         )
 
-    yield from each(document.get("entry"), "entry", entry)
+    def document(item: object, path: str) -> Iterator[Draft | Skip]:
+        fields = as_object(item, path)
+        if need_text(fields, "object") != expected_object:
+            return iter((Skip(reason="unmapped", path=f"{path}.object"),))
+        return each(fields.get("entry"), "entry", entry)
+
+    return attempt(body, "body", document)

@@ -12,7 +12,7 @@ Source: WhatsApp Cloud API reference, "Webhooks" (messages, statuses, message ec
 """
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict
 
 from carewatch.channels import meta
 from carewatch.channels.base import Account, RawRequest, Reply, Secrets, Skip, each
@@ -59,6 +59,12 @@ _KINDS: Final[dict[str, MessageKind]] = {
     "unsupported": "unsupported",
     "unknown": "unsupported",
 }
+_CHANGES: Final = {
+    "edit": ("care.message.updated", "updated"),
+    "revoke": ("care.message.deleted", "deleted"),
+}
+"""Messages that change another: the event, and the end of its key."""
+
 _MEDIA: Final = ("image", "video", "audio", "voice", "document", "sticker")
 
 _SETTINGS: Final = (
@@ -198,11 +204,7 @@ class _Value:
         choice = None
         match kind:
             case "edit" | "revoke":
-                event_type, suffix = (
-                    ("care.message.updated", "updated")
-                    if kind == "edit"
-                    else ("care.message.deleted", "deleted")
-                )
+                event_type, suffix = _CHANGES[kind]
                 target = _wamid(need_id(get_object(fields, kind), "original_message_id"))
             case "reaction":
                 event_type, suffix = "care.message.reacted", "reacted"
@@ -217,7 +219,6 @@ class _Value:
                 return
             case _:
                 pass
-        text = get_text(get_object(fields, "text"), "body") if kind == "text" else None
         yield Draft(
             type=event_type,
             key=f"{wamid}|{suffix}",
@@ -230,9 +231,7 @@ class _Value:
                 id=target,
                 direction="inbound",
                 kind=message_kind,
-                has_text=text is not None,
-                chars=len(text or ""),
-                media_count=1 if kind in _MEDIA else 0,
+                **_size(fields, kind),
                 in_reply_to=_wamid(answers) if answers else None,
                 needs_reply=False if kind == "reaction" else None,
             ),
@@ -299,15 +298,10 @@ class _Value:
         customer = CustomerId("whatsapp", person, shared=True)
         event_type, suffix, target = "care.message.created", "created", _wamid(wamid)
         if kind in ("edit", "revoke"):
-            event_type, suffix = (
-                ("care.message.updated", "updated")
-                if kind == "edit"
-                else ("care.message.deleted", "deleted")
-            )
+            event_type, suffix = _CHANGES[kind]
             target = _wamid(need_id(get_object(fields, kind), "original_message_id"))
         elif kind == "reaction":
             event_type, suffix = "care.message.reacted", "reacted"
-        text = get_text(get_object(fields, "text"), "body") if kind == "text" else None
         yield Draft(
             type=event_type,
             key=f"{wamid}|{suffix}",
@@ -319,10 +313,12 @@ class _Value:
             message=MessageDraft(
                 id=target,
                 direction="outbound",
-                kind="reaction" if kind == "reaction" else _KINDS.get(kind, "unsupported"),
-                has_text=text is not None,
-                chars=len(text or ""),
-                media_count=1 if kind in _MEDIA else 0,
+                kind=None
+                if kind in ("edit", "revoke")
+                else "reaction"
+                if kind == "reaction"
+                else _KINDS.get(kind, "unsupported"),
+                **_size(fields, kind),
                 is_echo=True,
             ),
         )
@@ -389,6 +385,24 @@ def _linked(customer: CustomerId, other: CustomerId, when: Occurred, key: str) -
         actor=ActorDraft(kind="customer", id=customer),
         references=(Reference(system="whatsapp", kind="customer", id=other),),
     )
+
+
+class _Size(TypedDict, total=False):
+    has_text: bool
+    chars: int
+    media_count: int
+
+
+def _size(fields: Fields, kind: str) -> _Size:
+    """What is counted of a message; nothing of one that changes another."""
+    if kind in ("edit", "revoke", "reaction"):
+        return {}
+    text = get_text(get_object(fields, "text"), "body") if kind == "text" else None
+    return {
+        "has_text": text is not None,
+        "chars": len(text or ""),
+        "media_count": 1 if kind in _MEDIA else 0,
+    }
 
 
 def _choice(fields: Fields, kind: str) -> Choice | None:

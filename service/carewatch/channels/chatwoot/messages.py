@@ -15,6 +15,7 @@ from carewatch.channels.drafts import (
     MessageDraft,
     MessageId,
     Occurred,
+    Quality,
     Reference,
 )
 from carewatch.channels.fields import (
@@ -114,7 +115,11 @@ def message(body: Fields, event: str, path: str, talk: Talk) -> Iterator[Draft |
 def _created(item: _Item, direction: str) -> Iterator[Draft]:
     body, talk, attributes = item.body, item.talk, item.attributes
     created = body.get("created_at")
-    at = occurred(created, "iso" if isinstance(created, str) else "s_or_ms", talk.received_at)
+    if isinstance(created, str):
+        quality: Quality = "ms" if "." in created else "s"
+        at = occurred(created, "iso", talk.received_at, quality)
+    else:
+        at = occurred(created, "s_or_ms", talk.received_at)
     actor, customer = _author(item, direction)
     stated: Direction = "inbound" if direction == "incoming" else "outbound"
     kind = _kind(item, direction)
