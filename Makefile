@@ -1,0 +1,57 @@
+# carewatch: every target sets up what it needs. Try `make`, then `make demo`.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test quick lint lock clean
+SHELL := /bin/bash
+BIN := .venv/bin
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" --quiet
+
+help: ## this list
+	@echo "carewatch: webhooks in, live customer-care metrics out."
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  options go in ARGS: make demo ARGS="--for 60", make quick ARGS="-k rulebook"'
+
+setup: .venv/.installed ## create .venv and install everything that is locked in requirements/
+
+demo: setup ## run everything on this machine and watch live numbers; Ctrl-C ends it
+	$(BIN)/carewatch demo $(ARGS)
+
+test: lint .venv/.system ## every check and every test, with a real Kafka, Prometheus and browser
+	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+quick: setup ## the tests that need no Kafka
+	$(BIN)/pytest -q -m "not broker and not slow" $(ARGS)
+
+lint: setup ## format, style, types, architecture, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+lock: setup ## resolve requirements/*.in anew into requirements/*.txt, with hashes
+	for part in runtime local dev; do \
+		$(BIN)/$(LOCK) requirements/$$part.in -o requirements/$$part.txt || exit 1; done
+
+clean: ## remove the environment and everything that was made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	find service tests -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/bin/uv:
+	@test -n "$(PYTHON)" || { echo "carewatch needs Python 3.11 or later, and none was found." \
+		"Install it (Debian: apt-get install python3 python3-venv) or set PYTHON=/path/to/python." >&2; \
+		exit 1; }
+	$(PYTHON) -m venv .venv || { echo "Python's venv is missing (Debian: apt-get install" \
+		"python3-venv)." >&2; exit 1; }
+	$(BIN)/pip install --quiet "$$(grep -o '^uv==[0-9.]*' requirements/dev.txt)"
+
+.venv/.installed: requirements/dev.txt pyproject.toml | .venv/bin/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.system: | .venv/.installed
+	@.ci/system-packages
+	@touch $@

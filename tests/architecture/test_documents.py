@@ -1,0 +1,82 @@
+"""Documents that could drift are compared with the code."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from carewatch.channels import CHANNELS
+from carewatch.cli import COMMANDS, main
+from carewatch.overrides import list_variables
+from carewatch.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def rows_between(path: Path, name: str) -> list[list[str]]:
+    """The cells of a Markdown table between `<!-- name -->` and `<!-- end -->`, without head."""
+    text = path.read_text(encoding="utf-8")
+    table = text.split(f"<!-- {name} -->\n")[1].split("\n<!-- end -->")[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.split("\n")[2:]]
+
+
+def test_the_readme_lists_every_command_with_its_one_line() -> None:
+    expected = [[f"`carewatch {name}`", says] for name, says in COMMANDS.items()]
+
+    assert rows_between(ROOT / "README.md", "commands") == expected
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_of_the_table_exists_and_explains_itself(name: str) -> None:
+    result = CliRunner().invoke(main, [name, "--help"])
+
+    assert result.exit_code == 0, result.output
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert command.help
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    expected = [
+        [
+            f"`{'.'.join(str(key) for key in one.keys)}`",
+            f"`{one.name}`",
+            {None: "none", False: "no"}.get(one.default, str(one.default)),  # type: ignore[call-overload]
+            one.says,
+        ]
+        for one in list_variables(Settings).values()
+    ]
+
+    assert rows_between(ROOT / "docs" / "configuration.md", "settings") == expected
+
+
+def test_the_readme_names_every_channel() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert [one.name for one in CHANNELS if f"`{one.name}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *sorted(ROOT.glob("*.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+        *sorted((ROOT / "schemas").glob("*.md")),
+        *sorted((ROOT / "deploy").rglob("*.md")),
+    ],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_makefile_explains_every_target() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = next(line for line in text.splitlines() if line.startswith(".PHONY:")).split()[1:]
+
+    assert re.findall(r"^([a-z]+):.*## ", text, re.MULTILINE) == phony
