@@ -163,11 +163,12 @@ class Publisher:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await producer.start()
+                # Asking for one topic may create it; asking for the list of all does not.
+                cluster = await producer.client.fetch_all_metadata()
         except BaseException:
             await producer.stop()
             raise
-        # Asking for one topic may create it; the list of all, fetched at the start, does not.
-        if not producer.client.cluster.partitions_for_topic(self._topic):
+        if not cluster.partitions_for_topic(self._topic):
             await producer.stop()
             raise Unavailable(f"topic {self._topic} does not exist: run `carewatch topics apply`")
         return producer
