@@ -81,16 +81,17 @@ class FakeGroup:
         self._generation = -1
         self._line = host.line()
 
-    async def beat(self) -> None:
-        """One heartbeat; takes over the assignment that the answer brings."""
+    async def beat(self) -> bool:
+        """One heartbeat; takes over the assignment that the answer brings. True if it is new."""
         generation, owned = await self._line.post(lambda: self.coordinator.beat(self.member))
         if generation == self._generation:
-            return
+            return False
         self._generation = generation
         self._tokens = {}
         self.positions = {}
         for partition in owned:
             self._raise(partition)
+        return True
 
     @property
     def owned(self) -> tuple[int, ...]:

@@ -26,6 +26,10 @@ class BusyError(Exception):
     """CONCURRENT_TRANSACTIONS: the former transaction is still being ended; ask again."""
 
 
+class TooLargeError(Exception):
+    """MESSAGE_TOO_LARGE: the batch was not stored."""
+
+
 @dataclass(slots=True)
 class Entry:
     """One slot of a partition; `control` slots are the marks of ended transactions."""
@@ -131,6 +135,7 @@ class FakeLog:
     ) -> None:
         self.world = world
         self.counts = topics
+        self.max_bytes: dict[str, int] = {}
         self.partitions: dict[Place, Partition] = {
             (topic, number): Partition()
             for topic, count in topics.items()
@@ -142,6 +147,15 @@ class FakeLog:
         """Within which span after a decision each partition gets its mark."""
         self.seen: Counter[str] = Counter()
         """What happened, by name: a fault that never happens proves nothing."""
+
+    def create(self, topic: str, *, partitions: int = 1, max_bytes: int | None = None) -> str:
+        """One more topic, which refuses batches with a value above `max_bytes`."""
+        self.counts[topic] = partitions
+        for number in range(partitions):
+            self.partitions[topic, number] = Partition()
+        if max_bytes is not None:
+            self.max_bytes[topic] = max_bytes
+        return topic
 
     def partition(self, topic: str, partition: int) -> Partition:
         """The partition; a KeyError for one that was not created."""
@@ -197,6 +211,9 @@ class FakeLog:
             # A straggler of a transaction that is over; a broker that verifies refuses it.
             self.seen["straggler refused"] += 1
             raise Fenced(f"{transactional_id}: no open transaction in {place}")
+        limit = self.max_bytes.get(place[0])
+        if limit is not None and any(len(message.value or b"") > limit for message in messages):
+            raise TooLargeError(f"{place}: a record above {limit} bytes")
         for message in messages:
             self.partitions[place].append(
                 message, self.world.now(), producer=known.producer, state="open"

@@ -13,9 +13,10 @@ import random
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Process(asyncio.AbstractEventLoop):
@@ -51,16 +52,33 @@ class Process(asyncio.AbstractEventLoop):
     def time(self) -> float:
         return self.world.now_us / 1_000_000
 
-    def call_soon(self, callback, *args, context=None):  # type: ignore[no-untyped-def]
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         if self.alive:
             self.ready.append(handle)
         return handle
 
-    def call_later(self, delay, callback, *args, context=None):  # type: ignore[no-untyped-def]
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
-    def call_at(self, when, callback, *args, context=None):  # type: ignore[no-untyped-def]
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
         timer = asyncio.TimerHandle(when, callback, args, self, context)
         self.world.at(max(round(when * 1_000_000), self.world.now_us), lambda: self._due(timer))
         return timer
@@ -114,7 +132,7 @@ class World:
 
     def process(self, name: str) -> Process:
         """A new, live process."""
-        process = Process(self, name)
+        process = Process(self, name)  # type: ignore[abstract]
         self.processes.append(process)
         return process
 

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from carewatch.domain.errors import Retryable
-from carewatch.engine.ports import Log
+from carewatch.engine.ports import Fenced, Log
 from carewatch.processors.base import Record, Row
 from carewatch.wire.rows import MARKER_KEY
 
@@ -31,7 +31,9 @@ class Restored:
 async def read_newest(log: Log, topic: str, partition: int) -> Restored:
     """The state that the committed rows of one changelog partition add up to.
 
-    Ask only after the partition's producer was started: from then on the end cannot move.
+    Ask only after the partition's producer was started: from then on the end cannot move. If it
+    does move, another owner has taken over, whose newer rows may have made compaction take away
+    older ones before they were read: raises Fenced, since this is the state of no instant.
     """
     newest: dict[bytes, bytes] = {}
     read = 0
@@ -44,6 +46,9 @@ async def read_newest(log: Log, topic: str, partition: int) -> Restored:
             else:
                 newest[key] = record.value
         read += len(records)
+    now = await log.stable_end(topic, partition)
+    if now != end:
+        raise Fenced(f"{topic} partition {partition} went from {end} to {now} while it was read")
     marker = newest.pop(MARKER_KEY, None)
     return Restored([Row(key, value) for key, value in newest.items()], marker, read)
 

@@ -36,6 +36,7 @@ BEAT_S = 0.25
 EMPTY_S = 0.09
 """How long a worker waits after a fetch that brought nothing."""
 
+STOOD_STILL_MS = 1_500
 EVENTS = 50
 TICK_MS = 500
 INPUT_MS = 4_000
@@ -80,25 +81,46 @@ class Worker:
         self.cluster = cluster
         self.process = cluster.world.process(name)
         self.host = Host(cluster.log, self.process, cluster.weather)
+        self.watchful = cluster.chance.random() < 0.5
+        """Notices that it stood still, and opens everything again, as the engine's lane does."""
         for processor in cluster.processors:
             self.process.spawn(self._lane(processor))
 
     async def _lane(self, processor: Processor) -> None:
         group = FakeGroup(self.host, self.cluster.groups[processor.name])
         lives: dict[int, asyncio.Task[None]] = {}
+        partitions: dict[int, Partition] = {}
         while True:
-            await group.beat()
+            woke = self.cluster.world.now()
+            if await group.beat():
+                await self._flush_on_revoke(partitions)
+            for number in [n for n, task in lives.items() if task.done()]:
+                del lives[number], partitions[number]
             for number in group.owned:
                 if number not in lives:
-                    lives[number] = asyncio.create_task(self._partition(processor, group, number))
-            for number in [n for n, task in lives.items() if task.done()]:
-                del lives[number]
+                    partitions[number] = self._build(processor, group, number)
+                    lives[number] = asyncio.create_task(
+                        self._live(processor, group, partitions[number])
+                    )
             await asyncio.sleep(BEAT_S)
+            if self.watchful and self.cluster.world.now() - woke > STOOD_STILL_MS:
+                self.cluster.log.seen["stood still"] += 1
+                await asyncio.gather(*(partition.drop() for partition in partitions.values()))
 
-    async def _partition(self, processor: Processor, group: FakeGroup, number: int) -> None:
-        """Works on one partition for as long as it is owned."""
+    async def _flush_on_revoke(self, partitions: dict[int, Partition]) -> None:
+        """A last flush in bounded time; whether it makes it decides nothing."""
+        flushes = [
+            asyncio.create_task(partition.flush(now=True)) for partition in partitions.values()
+        ]
+        if flushes:
+            _, late = await asyncio.wait(flushes, timeout=self.cluster.chance.choice((0.002, 0.2)))
+            for flush in late:
+                flush.cancel()
+            await asyncio.gather(*flushes, return_exceptions=True)
+
+    def _build(self, processor: Processor, group: FakeGroup, number: int) -> Partition:
         design = self.cluster.design
-        partition = design.partition(
+        return design.partition(
             processor=processor,
             context=PartitionContext(partition=number, partitions=TOPICS),
             producers=lambda stated: design.producer(
@@ -109,6 +131,9 @@ class Worker:
             observer=SilentObserver(),
             timings=TIMINGS,
         )
+
+    async def _live(self, processor: Processor, group: FakeGroup, partition: Partition) -> None:
+        """Works on one partition for as long as it is owned."""
         beside = [asyncio.create_task(self._flush(partition, group))]
         if processor.reads == SOURCE:
             beside.append(asyncio.create_task(self._tick(partition)))
