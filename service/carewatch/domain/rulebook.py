@@ -37,11 +37,11 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """Unknown keys are refused: a misspelt key must not be silently ignored."""
 
 
-class QueueRules(_Strict, kw_only=True):
+class QueueRules(_Strict, frozen=True, kw_only=True):
     schedule: str | None = None
 
 
-class Tenant(_Strict, kw_only=True):
+class Tenant(_Strict, frozen=True, kw_only=True):
     """What `tenants:` in carewatch.yaml says of one tenant and belongs to the rulebook."""
 
     timezone: str = "UTC"
@@ -53,7 +53,7 @@ class Tenant(_Strict, kw_only=True):
     )
 
 
-class Condition(_Strict, kw_only=True):
+class Condition(_Strict, frozen=True, kw_only=True):
     """One condition of `match`; exactly one operator."""
 
     field: str
@@ -62,12 +62,12 @@ class Condition(_Strict, kw_only=True):
     not_in: list[str] | None = None
 
 
-class Match(_Strict, kw_only=True):
+class Match(_Strict, frozen=True, kw_only=True):
     all: list[Condition] = []
     any: list[Condition] = []
 
 
-class TargetRule(_Strict, kw_only=True):
+class TargetRule(_Strict, frozen=True, kw_only=True):
     """One promise: a duration per priority (`all` for every priority), and its clock."""
 
     all: str | None = None
@@ -80,50 +80,50 @@ class TargetRule(_Strict, kw_only=True):
     mode: Literal["total", "first"] | None = None
 
 
-class Counts(_Strict, kw_only=True):
+class Counts(_Strict, frozen=True, kw_only=True):
     reply_by: tuple[Literal["agent", "bot"], ...] = ("agent",)
     note_counts_for: list[Target] = []
 
 
-class Start(_Strict, kw_only=True):
+class Start(_Strict, frozen=True, kw_only=True):
     first_reply: Literal["first_customer_message", "created", "handoff", "assignment"] = (
         "first_customer_message"
     )
 
 
-class Pause(_Strict, kw_only=True):
+class Pause(_Strict, frozen=True, kw_only=True):
     statuses: tuple[str, ...] = ("pending",)
     snoozed: bool = True
     resume_on: Literal["customer_message", "status"] = "customer_message"
 
 
-class Close(_Strict, kw_only=True):
+class Close(_Strict, frozen=True, kw_only=True):
     unanswered: Literal["cancel", "fulfil", "keep"] = "cancel"
 
 
-class Reopen(_Strict, kw_only=True):
+class Reopen(_Strict, frozen=True, kw_only=True):
     within: str = "72h"
     mode: Literal["continue", "new_cycle"] = "continue"
 
 
-class Retarget(_Strict, kw_only=True):
+class Retarget(_Strict, frozen=True, kw_only=True):
     priority: Literal["keep_elapsed", "ignore"] = "keep_elapsed"
     version: Literal["open_instances", "new_instances"] = "open_instances"
 
 
-class Threshold(_Strict, kw_only=True):
+class Threshold(_Strict, frozen=True, kw_only=True):
     """`at: 50%` of the target or `before: 15m` the deadline; exactly one."""
 
     at: str | None = None
     before: str | None = None
 
 
-class Objective(_Strict, kw_only=True):
+class Objective(_Strict, frozen=True, kw_only=True):
     attainment: int = 90
     window: str = "28d"
 
 
-class Policy(_Strict, kw_only=True):
+class Policy(_Strict, frozen=True, kw_only=True):
     """One SLA policy document, one version of it."""
 
     policy: str
@@ -143,17 +143,17 @@ class Policy(_Strict, kw_only=True):
     objective: Objective = Objective()
 
 
-class Override(_Strict, kw_only=True):
+class Override(_Strict, frozen=True, kw_only=True):
     date: str
     open: list[str]
 
 
-class Holiday(_Strict, kw_only=True):
+class Holiday(_Strict, frozen=True, kw_only=True):
     day: str
     open: list[str]
 
 
-class Schedule(_Strict, kw_only=True):
+class Schedule(_Strict, frozen=True, kw_only=True):
     """Opening hours of one name, one version."""
 
     schedule: str
@@ -165,7 +165,7 @@ class Schedule(_Strict, kw_only=True):
     holidays: list[Holiday] = []
 
 
-class Profile(_Strict, kw_only=True):
+class Profile(_Strict, frozen=True, kw_only=True):
     """How a channel behaves; a missing key keeps the shipped value."""
 
     idle_gap: str | None = None
@@ -176,7 +176,7 @@ class Profile(_Strict, kw_only=True):
     short_abandon: str | None = None
 
 
-class Channels(_Strict, kw_only=True):
+class Channels(_Strict, frozen=True, kw_only=True):
     """`channels.yaml`: own profiles, and which channel or account uses which profile."""
 
     profiles: dict[str, Profile] = {}
@@ -184,7 +184,7 @@ class Channels(_Strict, kw_only=True):
     accounts: dict[str, str] = {}
 
 
-class Document(_Strict, kw_only=True):
+class Document(_Strict, frozen=True, kw_only=True):
     """A whole rulebook. Lists are sorted by name and version, so that equal rules hash equally."""
 
     tenants: dict[str, Tenant] = {}

@@ -5,6 +5,7 @@ start, source stage and partition), so that compaction and "newest wins" agree; 
 series go to one partition, chosen by the series alone.
 """
 
+import zlib
 from typing import Final
 
 import msgspec
@@ -107,6 +108,11 @@ def series_key(series: Series) -> bytes:
 def pane_key(series: Series, window: str, start: int | None, stage: str, partition: int) -> bytes:
     """The record key of what one source partition knows of a pane."""
     return _series.encode((series, window, start, stage, partition))
+
+
+def partition_of(series: Series, partitions: int) -> int:
+    """The partition of `care.partials` that all panes of a series go to."""
+    return zlib.crc32(series_key(series)) % partitions
 
 
 def partial_key(partial: Partial) -> bytes:

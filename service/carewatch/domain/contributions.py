@@ -1,0 +1,83 @@
+"""Which metrics a result counts in, and which gauges a conversation stands in now."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from carewatch.domain.conversation import Conversation
+from carewatch.domain.facts import Labels, Result, Sample, SessionFact, SlaTransition, Tally
+from carewatch.domain.metrics import BY_ID, Metric
+
+
+class Contribution(NamedTuple):
+    """A duration (ms) or one more of a count, placed at an instant."""
+
+    metric: Metric
+    labels: tuple[str, ...]
+    at: int
+    amount: int
+
+
+class Held(NamedTuple):
+    """A conversation stands in a gauge; with `at`, in one that shows the least instant."""
+
+    metric: str
+    labels: tuple[str, ...]
+    at: int | None = None
+
+
+_EVALUATIONS: Final = BY_ID["sla_evaluations"]
+_BREACHES: Final = BY_ID["sla_breaches"]
+_CONVERSATIONS: Final = BY_ID["conversations"]
+
+
+def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
+    """What a result adds (or, withdrawn, takes back)."""
+    base = _base(tenant, result.labels)
+    match result:
+        case Sample():
+            extra = (result.outcome or "none",) if BY_ID[result.metric].labels else ()
+            yield Contribution(
+                BY_ID[result.metric], (*base, *extra), result.ended_at, result.calendar_ms
+            )
+        case SessionFact():
+            yield Contribution(_CONVERSATIONS, (*base, result.transition), result.at, 1)
+        case SlaTransition():
+            labels = (*base, result.policy, result.target)
+            breached = result.to == "breached" and result.from_ != "breached"
+            if breached or result.to == "met":
+                yield Contribution(_EVALUATIONS, labels, result.at, 1)
+            if breached:
+                yield Contribution(_BREACHES, labels, result.at, 1)
+        case Tally():
+            yield Contribution(
+                BY_ID[result.metric], (*base, *result.extra), result.at, 1
+            )
+
+
+def held(tenant: str, state: Conversation) -> tuple[Held, ...]:
+    """The gauges a conversation stands in now; those the bot has wait for nobody (R21)."""
+    turn, stay = state.turn, state.stay
+    if turn is None and stay is None and not state.obligations:
+        return ()
+    base = (tenant, state.channel, state.queue, state.priority)
+    out: list[Held] = []
+    if turn is not None and not state.bot_has:
+        out.append(Held("waiting_conversations", base))
+        out.append(Held("oldest_unanswered", base, turn.started_at))
+    if stay is not None:
+        labels = (tenant, state.channel, stay.queue, state.priority)
+        out.append(Held("queue_length", labels))
+    for owed in state.obligations:
+        instance = owed.instance
+        if instance is None:
+            continue
+        labels6 = (*base, instance.policy, owed.target)
+        if instance.state == "at_risk":
+            out.append(Held("sla_at_risk_conversations", labels6))
+        elif instance.state == "breached":
+            out.append(Held("sla_breached_open_conversations", labels6))
+    return tuple(out)
+
+
+def _base(tenant: str, labels: Labels) -> tuple[str, str, str, str]:
+    return tenant, labels.channel, labels.queue, labels.priority

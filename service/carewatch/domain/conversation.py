@@ -1,0 +1,185 @@
+"""What is true of one conversation: the state that the fold carries from event to event.
+
+Plain mutable structs, array-like, because the changelog holds them. The rules live beside:
+`sessions` (R12-R17), `turns` (R18, R20), `queues` (Q1-Q6), `sla` (S1-S18); `fold` drives them.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from carewatch.domain.events import Order
+from carewatch.domain.facts import NONE, Labels, Result, Sample, SlaState, Tally
+from carewatch.domain.policy import Book, Books, Promise, Subject
+from carewatch.domain.profiles import ProfileRules
+from carewatch.domain.rulebook import Target
+
+
+class Turn(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The oldest unanswered customer message; `first` when it is a new contact's first turn."""
+
+    started_at: int
+    first: bool
+
+
+class Stay(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One stay in a queue; implicit when no queue event says so, but the conversation waits."""
+
+    queue: str
+    started_at: int
+    implicit: bool
+    by_handoff: bool = False
+
+
+class Session(msgspec.Struct, array_like=True):
+    """The open session."""
+
+    opened_at: int
+    new_contact: bool
+    initiated_by: str | None = None
+    person_wrote: bool = False
+    handed_to_people: bool = False
+    any_response_done: bool = False
+    queue_events: bool = False
+
+
+class Instance(msgspec.Struct, array_like=True):
+    """A running SLA clock: the promise it is measured by, and how far it has come."""
+
+    policy: str
+    version: int
+    limit_ms: int
+    due_at: int
+    state: SlaState
+    warns: tuple[tuple[int, str], ...] = ()  # warnings still ahead: ms after the start, name
+
+
+class Obligation(msgspec.Struct, array_like=True):
+    """Something that is owed, whether or not a policy promises it (then `instance` is None)."""
+
+    target: Target
+    cycle: int
+    started_at: int
+    instance: Instance | None = None
+
+
+class Conversation(msgspec.Struct, array_like=True):
+    """The state of one conversation after everything folded so far."""
+
+    channel: str = "other"
+    account: str = ""
+    role: str | None = None
+    queue: str = NONE
+    team: str = NONE
+    priority: str = "normal"
+    agent: str | None = None
+    customer: str | None = None
+    tags: tuple[str, ...] = ()
+    status: str | None = None
+    sessions: int = 0
+    session: Session | None = None
+    case_opened_at: int | None = None
+    person_in_case: bool = False
+    ended_at: int | None = None
+    ended_by: str | None = None
+    assigned_since_end: bool = False
+    has_lifecycle: bool = False
+    bot_has: bool = False
+    bot_owes: bool = False
+    last_public_at: int | None = None
+    turn: Turn | None = None
+    stay: Stay | None = None
+    suspended: Stay | None = None
+    obligations: list[Obligation] = []
+    cycles: dict[str, int] = {}
+    last_order: Order | None = None
+    last_timer_at: int | None = None
+
+
+class Said(NamedTuple):
+    """A result and its natural cause: the id of the event, or `timer@<ms>`."""
+
+    result: Result
+    cause: str
+
+
+class Step:
+    """One event or timer being folded: the state, the rules in force, and what is said.
+
+    The rules of the neighbouring modules are functions of a Step.
+    """
+
+    __slots__ = ("at", "book", "books", "cause", "state", "tenant", "tell")
+
+    def __init__(
+        self,
+        tenant: str,
+        state: Conversation,
+        books: Books,
+        at: int,
+        cause: str,
+        tell: Callable[[Said], None],
+    ) -> None:
+        self.tenant = tenant
+        self.state = state
+        self.books = books
+        self.at = at
+        self.book: Book = books.at(at)
+        self.cause = cause
+        self.tell = tell
+
+    @property
+    def profile(self) -> ProfileRules:
+        """How the conversation's account behaves."""
+        return self.book.profile(self.state.channel, self.state.account)
+
+    def labels(self, *, queue: str | None = None, agent: str | None = None) -> Labels:
+        """The labels now; a stay carries its own queue, a reply its own author."""
+        state = self.state
+        return Labels(
+            state.channel,
+            state.account,
+            state.queue if queue is None else queue,
+            state.team,
+            state.priority,
+            state.agent if agent is None else agent,
+            state.customer,
+            state.sessions,
+        )
+
+    def promise(self, target: Target) -> Promise | None:
+        """What the policies owe this conversation for a target now."""
+        state = self.state
+        return self.book.promise(
+            self.at,
+            target,
+            Subject(
+                tenant=self.tenant,
+                labels=self.labels(),
+                tags=state.tags,
+                initiated_by=state.session.initiated_by if state.session else None,
+            ),
+        )
+
+    def say(self, result: Result) -> None:
+        """Tells a result of this step."""
+        self.tell(Said(result, self.cause))
+
+    def sample(
+        self,
+        metric: str,
+        started_at: int,
+        *,
+        outcome: str | None = None,
+        queue: str | None = None,
+        agent: str | None = None,
+    ) -> None:
+        """Tells a duration that ends now."""
+        self.say(
+            Sample(self.labels(queue=queue, agent=agent), metric, started_at, self.at, outcome)
+        )
+
+    def count(self, metric: str, *extra: str) -> None:
+        """Tells one more of a count, now."""
+        self.say(Tally(self.labels(), metric, self.at, extra))

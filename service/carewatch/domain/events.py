@@ -1,0 +1,165 @@
+"""What happened in a conversation, as the fold sees it: one small frozen struct per kind.
+
+They are also what a conversation remembers of its last two days, so they are array-like (the
+changelog holds them) and carry only what the rules read. Times are integer milliseconds UTC.
+"""
+
+from enum import StrEnum
+from typing import Final, Literal
+
+import msgspec
+
+Priority = Literal["urgent", "high", "normal", "low"]
+QueueOutcome = Literal["answered", "abandoned", "transferred", "callback", "flow_out"]
+
+
+class Author(StrEnum):
+    """Who wrote a message, as the rules tell them apart (role at the time of the event)."""
+
+    CUSTOMER = "customer"  # every end user
+    PERSON = "person"  # an agent's public message, or an echo of the native app
+    NOTE = "note"  # an internal message: nobody outside sees it
+    BOT = "bot"
+    AUTO = "auto"  # automated, in the name of an agent
+    SYSTEM = "system"  # campaigns, automation rules, everything else
+
+
+class _Event(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
+    """What every event carries.
+
+    `at` is the effective time (R3), `recorded` the arrival at the gateway. `priority` is stated
+    by an event or None; `customer` is the customer's pseudonym or None.
+    """
+
+    at: int
+    id: str
+    recorded: int
+    channel: str
+    account: str
+    seq: str | None = None
+    role: str | None = None
+    customer: str | None = None
+    priority: Priority | None = None
+
+
+class Message(_Event, frozen=True, tag=1, kw_only=True):
+    """A message was written.
+
+    `stamped` is its own time where `at` was moved to that of the message it answers (R3).
+    `asks` is what the event says about needing a reply, None if it says nothing (then the
+    profile decides, R8).
+    """
+
+    key: str
+    author: Author
+    direction: Literal["inbound", "outbound", "internal"]
+    asks: bool | None = None
+    agent: str | None = None
+    reply_to: str | None = None
+    stamped: int | None = None
+
+
+class Opened(_Event, frozen=True, tag=2, kw_only=True):
+    """The source says that a conversation was opened."""
+
+
+class StatusChanged(_Event, frozen=True, tag=3, kw_only=True):
+    """The lifecycle state changed to `to`; `by_customer` when the customer did it."""
+
+    to: str
+    reason: str | None = None
+    by_customer: bool = False
+    from_bot: bool = False
+
+
+class Assigned(_Event, frozen=True, tag=4, kw_only=True):
+    """The responsible agent, team or queue changed; only the named sides (`sets`) apply (R10)."""
+
+    sets: tuple[Literal["agent", "team", "queue"], ...]
+    agent: str | None = None
+    team: str | None = None
+    queue: str | None = None
+
+
+class HandedOff(_Event, frozen=True, tag=5, kw_only=True):
+    """A bot gave the conversation to people, or people gave it to a bot."""
+
+    to_people: bool
+
+
+class QueueEntered(_Event, frozen=True, tag=6, kw_only=True):
+    """The conversation entered a queue."""
+
+    queue: str
+
+
+class QueueLeft(_Event, frozen=True, tag=7, kw_only=True):
+    """The conversation left a queue."""
+
+    queue: str
+    outcome: QueueOutcome
+
+
+class Tagged(_Event, frozen=True, tag=8, kw_only=True):
+    """Tags were added or removed."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class Stated(_Event, frozen=True, tag=9, kw_only=True):
+    """An event without an effect of its own that states the priority."""
+
+
+Event = (
+    Message
+    | Opened
+    | StatusChanged
+    | Assigned
+    | HandedOff
+    | QueueEntered
+    | QueueLeft
+    | Tagged
+    | Stated
+)
+
+OPENING_STATES: Final = frozenset({"new", "bot", "queued", "open"})
+"""Lifecycle states that open a session (R12)."""
+
+ENDING_STATES: Final = frozenset({"resolved", "closed", "deleted", "merged"})
+"""Lifecycle states that end one (R16)."""
+
+Order = tuple[int, int, int, str, int, str]
+
+
+def rank(event: Event) -> int:
+    """The place among events of one instant (R5): many channels stamp whole seconds."""
+    match event:
+        case Message():
+            return 3 if event.author is Author.CUSTOMER else 8
+        case Opened():
+            return 1
+        case StatusChanged():
+            if event.to in OPENING_STATES:
+                return 1
+            return 11 if event.to in ENDING_STATES else 10
+        case Tagged():
+            return 2
+        case QueueLeft():
+            return 4
+        case HandedOff():
+            return 5
+        case QueueEntered():
+            return 6
+        case Assigned():
+            return 7
+        case Stated():
+            return 9
+
+
+def order(event: Event) -> Order:
+    """The key that sorts the events of a conversation (R5), whatever order they arrived in."""
+    seq = event.seq
+    if seq is None:
+        return (event.at, 0, 0, "", rank(event), event.id)
+    return (event.at, 1, len(seq), seq, rank(event), event.id)

@@ -1,0 +1,254 @@
+"""The fold: one event, or one timer, changes a conversation and says what became true.
+
+Order is the caller's promise (`domain.events.order`); between two events the timers of the state
+fire by themselves, each at its own instant (R7).
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from carewatch.domain import queues, sessions, sla, turns
+from carewatch.domain.conversation import Conversation, Said, Step
+from carewatch.domain.events import (
+    OPENING_STATES,
+    Assigned,
+    Author,
+    Event,
+    HandedOff,
+    Message,
+    Opened,
+    QueueEntered,
+    QueueLeft,
+    Stated,
+    StatusChanged,
+    Tagged,
+    order,
+)
+from carewatch.domain.policy import Books
+
+Tell = Callable[[Said], None]
+
+
+def fold_event(
+    tenant: str, state: Conversation, event: Event, books: Books, tell: Tell
+) -> None:
+    """Fires every timer before the event's instant, then folds the event (R5, R7)."""
+    fire_timers(tenant, state, event.at, books, tell)
+    step = Step(tenant, state, books, event.at, event.id, tell)
+    before = _matched_by(state)
+    _apply_labels(state, event)
+    _apply(step, event)
+    state.last_order = order(event)
+    if state.obligations and _matched_by(state) != before:
+        sla.rejudge(step)
+
+
+def fire_timers(
+    tenant: str, state: Conversation, until: int, books: Books, tell: Tell
+) -> None:
+    """Fires, in order, every timer whose instant is below `until`."""
+    while (at := next_timer(state, books)) is not None and at < until:
+        step = Step(tenant, state, books, at, f"timer@{at}", tell)
+        if books.changed_at(at):
+            sla.rejudge(step)
+        sla.fire(step)
+        idle = sessions.idle_at(state, step.profile.idle_gap_ms)
+        if idle is not None and idle <= at:
+            sessions.end_session(step, "idle")
+        state.last_timer_at = at
+
+
+def next_timer(state: Conversation, books: Books) -> int | None:
+    """The next instant at which something becomes true by itself; None when nothing will."""
+    if state.session is None and not state.obligations:
+        return None
+    folded = state.last_order[0] if state.last_order is not None else 0
+    fired = state.last_timer_at or 0
+    gap = books.at(max(folded, fired)).profile(state.channel, state.account).idle_gap_ms
+    candidates = (
+        sla.next_at(state),
+        sessions.idle_at(state, gap),
+        # Events stamped exactly t come before timers of t: one of that instant leaves it due.
+        books.next_change(max(folded - 1, fired)) if state.obligations else None,
+    )
+    due = [at for at in candidates if at is not None]
+    # A rulebook that shortens a wait can't let it end before what has been folded.
+    return max(min(due), fired) if due else None
+
+
+def _matched_by(state: Conversation) -> tuple[object, ...]:
+    """What a policy may look at: when it changes, open clocks are judged anew."""
+    initiated = state.session.initiated_by if state.session is not None else None
+    return (
+        state.channel,
+        state.account,
+        state.queue,
+        state.team,
+        state.priority,
+        state.tags,
+        initiated,
+    )
+
+
+def _apply_labels(state: Conversation, event: Event) -> None:
+    state.channel = event.channel
+    state.account = event.account
+    state.role = event.role
+    if event.customer is not None:
+        state.customer = event.customer
+    if event.priority is not None:
+        state.priority = event.priority
+
+
+def _apply(step: Step, event: Event) -> None:
+    match event:
+        case Message():
+            _message(step, event)
+        case Opened():
+            step.state.has_lifecycle = True
+            sessions.open_session(step, by=None)
+        case StatusChanged():
+            _status(step, event)
+        case Assigned():
+            _assigned(step, event)
+        case HandedOff():
+            _handed_off(step, to_people=event.to_people)
+        case QueueEntered():
+            sessions.open_session(step, by=None)
+            queues.enter(step, event.queue)
+        case QueueLeft():
+            queues.leave(step, event.queue, event.outcome)
+        case Tagged():
+            kept = (set(step.state.tags) | set(event.added)) - set(event.removed)
+            step.state.tags = tuple(sorted(kept))
+        case Stated():
+            pass  # its labels are all it says
+        case _:
+            assert_never(event)
+
+
+def _message(step: Step, event: Message) -> None:
+    match event.author:
+        case Author.CUSTOMER:
+            _customer_wrote(step, event)
+        case Author.PERSON:
+            _person_wrote(step, event)
+        case Author.BOT:
+            _bot_wrote(step, event)
+        case Author.NOTE | Author.AUTO | Author.SYSTEM:
+            pass
+        case _:
+            assert_never(event.author)
+    if event.stamped is not None:
+        step.count("negative_clamped")
+    step.count("messages", event.direction, COUNTED_AS[event.author])
+
+
+COUNTED_AS = {
+    Author.CUSTOMER: "customer",
+    Author.PERSON: "agent",
+    Author.NOTE: "agent",
+    Author.BOT: "bot",
+    Author.AUTO: "auto",
+    Author.SYSTEM: "system",
+}
+"""The label `author` of the metric `messages`."""
+
+
+def _customer_wrote(step: Step, event: Message) -> None:
+    state = step.state
+    needs_reply = step.profile.needs_reply if event.asks is None else event.asks
+    if needs_reply:
+        sessions.open_session(step, by="customer")
+        if state.status in ("pending", "snoozed"):
+            state.status = "open"
+    sessions.note_author(step, "customer")
+    if state.session is not None:
+        state.last_public_at = step.at
+    if needs_reply:
+        state.bot_owes = state.bot_has
+        if turns.open_turn(step) and not (state.session and state.session.person_wrote):
+            queues.wait(step)
+
+
+def _person_wrote(step: Step, event: Message) -> None:
+    state = step.state
+    if sessions.is_after_word(step):
+        return
+    session = sessions.open_session(step, by="agent")
+    sessions.note_author(step, "agent")
+    agent = event.agent or "unknown"
+    state.last_public_at = step.at
+    sessions.people_take(step)
+    turns.answer(step, agent)
+    queues.answered(step, agent)
+    session.person_wrote = True
+    state.person_in_case = True
+
+
+def _bot_wrote(step: Step, event: Message) -> None:
+    state = step.state
+    session = state.session
+    if session is None or event.direction != "outbound":
+        return
+    state.last_public_at = step.at
+    turns.answer_any(step, event.agent)
+    if not (session.person_wrote or session.handed_to_people or state.agent is not None):
+        sessions.bot_takes(step)
+    state.bot_owes = False
+
+
+def _status(step: Step, event: StatusChanged) -> None:
+    state = step.state
+    was, to = state.status, event.to
+    state.has_lifecycle = True
+    if to in OPENING_STATES:
+        sessions.open_session(step, by=None)
+        state.status = to
+        if to == "bot":
+            sessions.bot_takes(step)
+        elif to in ("queued", "open") and (was == "bot" or event.from_bot):
+            _handed_off(step, to_people=True)
+    elif state.session is None:
+        if to == "closed":
+            sessions.close_resolved(step, event.reason)
+    elif to in ("pending", "snoozed"):
+        state.status = to
+    elif to in ("resolved", "closed"):
+        sessions.end_session(step, "resolved", reason=event.reason, by_customer=event.by_customer)
+    elif to == "deleted":
+        sessions.end_session(step, "deleted", by_customer=event.by_customer)
+    elif to == "merged":
+        sessions.end_session(step, "merged")
+
+
+def _assigned(step: Step, event: Assigned) -> None:
+    state = step.state
+    if "queue" in event.sets and event.queue is not None:
+        queues.rerouted(step, event.queue)
+        state.queue = event.queue
+    if "team" in event.sets:
+        state.team = event.team or "none"
+    if "agent" not in event.sets:
+        return
+    had = state.agent
+    state.agent = event.agent
+    if event.agent is not None:
+        state.assigned_since_end = state.assigned_since_end or state.session is None
+        if state.session is not None:
+            sessions.people_take(step)
+            queues.answered(step, event.agent)
+    elif had is not None and state.turn is not None:
+        queues.wait(step)
+
+
+def _handed_off(step: Step, *, to_people: bool) -> None:
+    state = step.state
+    if not to_people:
+        sessions.bot_takes(step)
+        return
+    session = sessions.open_session(step, by=None)
+    sessions.people_take(step)
+    session.handed_to_people = True
+    turns.open_turn(step)
+    queues.wait_since_handoff(step)

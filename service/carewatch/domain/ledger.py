@@ -1,0 +1,249 @@
+"""A conversation's memory: its history, and the difference between what is true and what was said.
+
+What is true of a conversation is a function of the set of its accepted events and its clock (R6).
+An event in order extends the state; one out of order derives the recent history anew and says the
+difference: withdrawals first, newest first, then new records in order of their instants.
+
+Ids follow from content and cause, so that a replay gives the same bytes. A record that stays true
+keeps its id although its natural cause may have become another one: `causes` remembers those few.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from carewatch.domain.conversation import Conversation, Said
+from carewatch.domain.events import Author, Event, Message, Order, order
+from carewatch.domain.facts import Result
+from carewatch.domain.fold import fire_timers, fold_event, next_timer
+from carewatch.domain.policy import Books
+
+HISTORY_MS: Final = 48 * 3_600_000
+"""Events older than this are final (R6a)."""
+HISTORY_EVENTS: Final = 512
+"""At most so many events can still be derived anew (R6a)."""
+LATENESS_MS: Final = 24 * 3_600_000
+"""An event further behind its conversation's clock changes nothing (R4); exactly this is taken."""
+
+LateReason = Literal["too_late", "history_full"]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_state = msgspec.msgpack.Decoder(Conversation).decode
+
+
+class Change(NamedTuple):
+    """A result that became true (`sign` 1), or is taken back (`sign` -1, naming its id)."""
+
+    result: Result
+    sign: int
+    cause: str
+    id: str
+    corrects: str | None = None
+
+
+class Memory(msgspec.Struct, array_like=True):
+    """What is remembered of one conversation; its changelog row.
+
+    `base` is the state before the first of `events` (MessagePack, None for a fresh one), `state`
+    the state after all of them and after every timer below `advanced`. `awaited` are the keys of
+    messages that replies named before they arrived (R3).
+    """
+
+    tenant: str
+    key: str
+    state: Conversation
+    events: list[Event] = []
+    base: bytes | None = None
+    base_order: Order | None = None
+    recorded: int = 0
+    advanced: int = 0
+    causes: dict[bytes, str] = {}
+    awaited: tuple[str, ...] = ()
+
+    def next_timer(self, books: Books) -> int | None:
+        """When something becomes true by itself, None when nothing will."""
+        return next_timer(self.state, books)
+
+
+def new_memory(tenant: str, key: str) -> Memory:
+    """The memory of a conversation that nothing is known of."""
+    return Memory(tenant=tenant, key=key, state=Conversation())
+
+
+def late_reason(memory: Memory | None, event: Event, clock: int) -> LateReason | None:
+    """Why an event comes too late to change anything, None when it does not (R4, R6a)."""
+    if clock - event.at > LATENESS_MS:
+        return "too_late"
+    if memory is not None and memory.base_order is not None and order(event) < memory.base_order:
+        return "history_full"
+    return None
+
+
+def accept(memory: Memory, event: Event, clock: int, books: Books) -> list[Change]:
+    """Takes an event in and says what changed; `clock` is the conversation's, this event included."""
+    memory.recorded = max(memory.recorded, event.recorded)
+    event = _after_its_question(memory, event)
+    state = memory.state
+    in_order = (state.last_order is None or order(event) > state.last_order) and (
+        state.last_timer_at is None or event.at > state.last_timer_at
+    )
+    if in_order and not _is_awaited(memory, event):
+        said: list[Said] = []
+        fold_event(memory.tenant, state, event, books, said.append)
+        fire_timers(memory.tenant, state, clock, books, said.append)
+        memory.events.append(event)
+        memory.advanced = max(memory.advanced, clock)
+        changes = [_say(memory, item) for item in said]
+    else:
+        changes = _rederive(memory, _with_event(memory, event), clock, books, books, event.id)
+    _fold_away(memory, clock, books)
+    return changes
+
+
+def advance(memory: Memory, clock: int, books: Books) -> list[Change]:
+    """Lets every timer below `clock` fire."""
+    if clock <= memory.advanced:
+        return []
+    said: list[Said] = []
+    fire_timers(memory.tenant, memory.state, clock, books, said.append)
+    memory.advanced = clock
+    return [_say(memory, item) for item in said]
+
+
+def rederive(memory: Memory, clock: int, old: Books, new: Books, cause: str) -> list[Change]:
+    """The difference that a rulebook makes which took effect before it was read."""
+    return _rederive(memory, memory.events, clock, old, new, cause)
+
+
+def _say(memory: Memory, said: Said) -> Change:
+    return Change(said.result, 1, said.cause, _id(memory, said.result, said.cause))
+
+
+def _id(memory: Memory, result: Result, cause: str) -> str:
+    """Derived from what a result says: conversation, cause and content, never from a position."""
+    return _name(_encode((memory.tenant, memory.key, cause, result)))
+
+
+def _name(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+def _override_key(said: Said) -> bytes:
+    return blake2b(_encode((said.cause, said.result)), digest_size=8).digest()
+
+
+def _derive(
+    memory: Memory, events: Iterable[Event], until: int, books: Books
+) -> tuple[Conversation, list[Said]]:
+    state = Conversation() if memory.base is None else _decode_state(memory.base)
+    said: list[Said] = []
+    for event in events:
+        fold_event(memory.tenant, state, event, books, said.append)
+    fire_timers(memory.tenant, state, until, books, said.append)
+    return state, said
+
+
+def _rederive(
+    memory: Memory, events: list[Event], clock: int, old: Books, new: Books, cause: str
+) -> list[Change]:
+    _, before = _derive(memory, memory.events, memory.advanced, old)
+    until = max(memory.advanced, clock)
+    state, after = _derive(memory, events, until, new)
+
+    published: defaultdict[Result, deque[str]] = defaultdict(deque)
+    for said in before:
+        actual = memory.causes.get(_override_key(said), said.cause) if memory.causes else said.cause
+        published[said.result].append(actual)
+    causes: dict[bytes, str] = {}
+    fresh: list[Change] = []
+    for said in after:
+        kept = published[said.result]
+        actual = cause
+        if kept:
+            actual = kept.popleft()
+        else:
+            fresh.append(Change(said.result, 1, cause, _id(memory, said.result, cause)))
+        if actual != said.cause:
+            causes[_override_key(said)] = actual
+    withdrawn: list[Change] = []
+    for said in reversed(before):
+        left = published[said.result]
+        if left:
+            corrects = _id(memory, said.result, left.pop())
+            name = _name(_encode((memory.tenant, memory.key, cause, "withdrawal", corrects)))
+            withdrawn.append(Change(said.result, -1, cause, name, corrects))
+
+    memory.state, memory.events, memory.advanced = state, events, until
+    memory.causes = causes
+    return withdrawn + fresh
+
+
+def _with_event(memory: Memory, event: Event) -> list[Event]:
+    """The history with the event in it, and with the replies moved that named it (R3)."""
+    moved = [event]
+    rest = memory.events
+    if _is_awaited(memory, event) and isinstance(event, Message):
+        moved += [
+            _moved(e, event.at)
+            for e in rest
+            if isinstance(e, Message) and e.reply_to == event.key and e.at < event.at
+        ]
+        gone = {e.id for e in moved}
+        rest = [e for e in rest if e.id not in gone]
+        memory.awaited = tuple(key for key in memory.awaited if key != event.key)
+    return sorted([*rest, *moved], key=order)
+
+
+def _is_awaited(memory: Memory, event: Event) -> bool:
+    return (
+        bool(memory.awaited)
+        and isinstance(event, Message)
+        and event.author is Author.CUSTOMER
+        and event.key in memory.awaited
+    )
+
+
+def _after_its_question(memory: Memory, event: Event) -> Event:
+    """A reply stamped before the message it names is taken at that message's instant (R3)."""
+    if (
+        not isinstance(event, Message)
+        or event.reply_to is None
+        or event.author is Author.CUSTOMER
+    ):
+        return event
+    for known in reversed(memory.events):
+        if (
+            isinstance(known, Message)
+            and known.key == event.reply_to
+            and known.author is Author.CUSTOMER
+        ):
+            return _moved(event, known.at) if known.at > event.at else event
+    if event.reply_to not in memory.awaited:
+        memory.awaited = (*memory.awaited[-15:], event.reply_to)
+    return event
+
+
+def _moved(event: Message, at: int) -> Message:
+    stamped = event.at if event.stamped is None else event.stamped
+    return msgspec.structs.replace(event, at=at, stamped=stamped)
+
+
+def _fold_away(memory: Memory, clock: int, books: Books) -> None:
+    """Folds what is older than the history kept into the base; it is final from now on (R6a)."""
+    gone = max(0, len(memory.events) - HISTORY_EVENTS)
+    while gone < len(memory.events) and memory.events[gone].at < clock - HISTORY_MS:
+        gone += 1
+    if not gone:
+        return
+    base = Conversation() if memory.base is None else _decode_state(memory.base)
+    said: list[Said] = []
+    for event in memory.events[:gone]:
+        fold_event(memory.tenant, base, event, books, said.append)
+    for item in said if memory.causes else ():
+        memory.causes.pop(_override_key(item), None)
+    memory.base_order = base.last_order
+    memory.base = _encode(base)
+    del memory.events[:gone]

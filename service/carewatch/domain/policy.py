@@ -1,0 +1,234 @@
+"""The rulebook made ready for the fold: which promise holds for a conversation at an instant.
+
+A `Book` is one published rulebook, compiled; `Books` are all of them in order of taking effect.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from carewatch.domain.durations import parse_duration
+from carewatch.domain.facts import Labels
+from carewatch.domain.profiles import MAX_LATENESS_MS, ProfileRules, profile_for
+from carewatch.domain.rulebook import Condition, Document, Policy, Target, TargetRule, Threshold
+from carewatch.domain.times import parse_time
+
+PRIORITIES: Final = ("urgent", "high", "normal", "low")
+BEGINNING: Final = -(2**62)
+"""Before every instant: what holds from the beginning of time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warn:
+    """A warning: after `after_ms` of the target's clock, shown as `name`."""
+
+    after_ms: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What a policy owes for one target and priority: `limit_ms`, and when to warn."""
+
+    policy: str
+    version: int
+    target: Target
+    limit_ms: int
+    warns: tuple[Warn, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compiled:
+    policy: Policy
+    since: int
+    promises: dict[tuple[Target, str], Promise]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What `match` can ask about: the labels of a conversation and what only policies look at."""
+
+    tenant: str
+    labels: Labels
+    tags: tuple[str, ...] = ()
+    initiated_by: str | None = None
+
+
+@dataclass(slots=True)
+class Book:
+    """One rulebook, in force from `effective_at` until the next one."""
+
+    number: int
+    hash: str
+    effective_at: int
+    document: Document
+    _policies: tuple[_Compiled, ...] = ()
+    _profiles: dict[tuple[str, str], ProfileRules] = field(default_factory=dict)
+    changes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._policies = tuple(_compile(policy) for policy in self.document.policies)
+        self.changes = tuple(
+            sorted({c.since for c in self._policies if c.since > self.effective_at})
+        )
+
+    def profile(self, channel: str, account: str) -> ProfileRules:
+        """How an account behaves."""
+        key = (channel, account)
+        rules = self._profiles.get(key)
+        if rules is None:
+            rules = self._profiles[key] = profile_for(self.document.channels, channel, account)
+        return rules
+
+    def promise(self, at: int, target: Target, subject: Subject) -> Promise | None:
+        """The promise of the first policy, by order, that is in force and matches.
+
+        There is no fall-through: a matching policy without that target or priority owes nothing.
+        """
+        newest: dict[str, _Compiled] = {}
+        for compiled in self._policies:
+            if compiled.since > at:
+                continue
+            known = newest.get(compiled.policy.policy)
+            if known is None or _age(known) <= _age(compiled):
+                newest[compiled.policy.policy] = compiled
+        for compiled in sorted(newest.values(), key=lambda c: c.policy.order):
+            if _matches(compiled.policy, subject):
+                return compiled.promises.get((target, subject.labels.priority))
+        return None
+
+
+class Books:
+    """Every rulebook known, in order of `effective_at`; before the first there is none (R6b)."""
+
+    def __init__(self, books: Sequence[Book] = ()) -> None:
+        self._books = sorted(books, key=lambda book: book.effective_at)
+        self._since = [book.effective_at for book in self._books]
+        self.changes = sorted(
+            {
+                change
+                for book in self._books
+                for change in (book.effective_at, *book.changes)
+                if change > BEGINNING
+            }
+        )
+        lateness = [MAX_LATENESS_MS]
+        for book in self._books:
+            for written in book.document.channels.profiles.values():
+                if written.window_lateness is not None:
+                    lateness.append(parse_duration(written.window_lateness))
+        self.max_lateness_ms = max(lateness)
+
+    def at(self, instant: int) -> Book:
+        """The rulebook in force at an instant; an empty one before the first."""
+        place = bisect_right(self._since, instant)
+        return self._books[place - 1] if place else NO_BOOK
+
+    def with_book(self, book: Book) -> "Books":
+        """These and one more; a number that is not above the newest changes nothing."""
+        if self._books and book.number <= max(known.number for known in self._books):
+            return self
+        return Books([*self._books, book])
+
+    def next_change(self, after: int) -> int | None:
+        """The first instant above `after` at which a rulebook or policy version takes effect."""
+        place = bisect_right(self.changes, after)
+        return self.changes[place] if place < len(self.changes) else None
+
+    def changed_at(self, instant: int) -> bool:
+        """Whether a rulebook or a policy version takes effect at this very instant."""
+        place = bisect_right(self.changes, instant)
+        return place > 0 and self.changes[place - 1] == instant
+
+    def __iter__(self) -> Iterator[Book]:
+        return iter(self._books)
+
+    def __len__(self) -> int:
+        return len(self._books)
+
+
+def _age(compiled: _Compiled) -> tuple[int, int]:
+    return compiled.since, compiled.policy.version
+
+
+def _compile(policy: Policy) -> _Compiled:
+    promises: dict[tuple[Target, str], Promise] = {}
+    for target, rule in policy.targets.items():
+        for priority in PRIORITIES:
+            written = _duration_for(rule, priority)
+            if written is None:
+                continue
+            limit = parse_duration(written)
+            promises[target, priority] = Promise(
+                policy=policy.policy,
+                version=policy.version,
+                target=target,
+                limit_ms=limit,
+                warns=_warns(policy.at_risk, limit),
+            )
+    return _Compiled(policy=policy, since=parse_time(policy.effective_from), promises=promises)
+
+
+def _duration_for(rule: TargetRule, priority: str) -> str | None:
+    own: str | None = getattr(rule, priority)
+    return own if own is not None else rule.all
+
+
+def _warns(thresholds: Sequence[Threshold], limit: int) -> tuple[Warn, ...]:
+    """Warnings in order; one at or after the deadline, or at or before the start, never fires."""
+    warns = []
+    for threshold in thresholds:
+        if threshold.at is not None:
+            percent = int(threshold.at.removesuffix("%"))
+            after, name = -(-limit * percent // 100), threshold.at
+        else:
+            before = threshold.before or "0s"
+            after, name = limit - parse_duration(before), f"before {before}"
+        if 0 < after < limit:
+            warns.append(Warn(after_ms=after, name=name))
+    return tuple(sorted(warns, key=lambda warn: warn.after_ms))
+
+
+def _matches(policy: Policy, subject: Subject) -> bool:
+    match = policy.match
+    return all(_holds(c, subject) for c in match.all) and (
+        not match.any or any(_holds(c, subject) for c in match.any)
+    )
+
+
+def _holds(condition: Condition, subject: Subject) -> bool:
+    values = _values(condition.field, subject)
+    if condition.eq is not None:
+        return condition.eq in values
+    if condition.in_ is not None:
+        return any(value in condition.in_ for value in values)
+    return not any(value in (condition.not_in or ()) for value in values)
+
+
+def _values(name: str, subject: Subject) -> tuple[str, ...]:
+    """The values of a match field; of tags all, of everything else one or none."""
+    labels = subject.labels
+    match name:
+        case "tenant":
+            return (subject.tenant,)
+        case "channel":
+            return (labels.channel,)
+        case "account_ref":
+            return (labels.account,)
+        case "queue":
+            return (labels.queue,)
+        case "team":
+            return (labels.team,)
+        case "priority":
+            return (labels.priority,)
+        case "tag":
+            return subject.tags
+        case "initiated_by":
+            return () if subject.initiated_by is None else (subject.initiated_by,)
+        case _:
+            return ()
+
+
+NO_BOOK: Final = Book(0, "", BEGINNING, Document())
+"""What holds before the first rulebook: no policies, UTC, the shipped profiles."""

@@ -1,0 +1,140 @@
+"""Sessions: when a contact opens, reopens and ends (R12-R17), and who has it."""
+
+from typing import Final, Literal
+
+from carewatch.domain import queues, sla, turns
+from carewatch.domain.conversation import Conversation, Session, Step
+from carewatch.domain.facts import SessionFact
+
+Ending = Literal["resolved", "closed", "deleted", "merged", "idle"]
+
+NO_REPLY_NEEDED: Final = frozenset({"no_reply_needed", "mark_complete", "marked_complete"})
+"""Reasons of a resolution that say: this message needed no answer (R20)."""
+
+
+def open_session(step: Step, *, by: Literal["customer", "agent"] | None) -> Session:
+    """The open session, opened or reopened now if there is none (R12-R14).
+
+    `by` names the author when a public message of customer or person opens it (R15).
+    """
+    state = step.state
+    if state.session is not None:
+        return state.session
+    reopened = (
+        state.ended_by == "resolved"
+        and state.ended_at is not None
+        and step.at - state.ended_at <= step.profile.reopen_within_ms
+    )
+    if not reopened:
+        state.case_opened_at = step.at
+        state.person_in_case = False
+        if not state.assigned_since_end:
+            state.agent = None
+    state.sessions += 1
+    state.session = session = Session(
+        opened_at=step.at,
+        new_contact=not (reopened and state.person_in_case),
+        initiated_by=by,
+    )
+    state.bot_has = False
+    state.bot_owes = False
+    _tell(step, "reopened" if reopened else "opened", initiated_by=by)
+    return session
+
+
+def note_author(step: Step, by: Literal["customer", "agent"]) -> None:
+    """The first public message of customer or person says who began the session (R15)."""
+    session = step.state.session
+    if session is not None and session.initiated_by is None:
+        session.initiated_by = by
+
+
+def is_after_word(step: Step) -> bool:
+    """A person's message soon after a resolution is an after-word: counted, opens nothing (R12)."""
+    state = step.state
+    return (
+        state.session is None
+        and state.ended_by == "resolved"
+        and state.ended_at is not None
+        and step.at - state.ended_at <= step.profile.reopen_within_ms
+    )
+
+
+def end_session(
+    step: Step, ending: Ending, *, reason: str | None = None, by_customer: bool = False
+) -> None:
+    """Ends the open session (R16), its turn (R20), its queue stay (Q6) and its SLA clocks (S12)."""
+    state = step.state
+    session = state.session
+    if session is None:
+        return
+    if ending in ("deleted", "merged"):
+        outcome: sla.Cancelled = ending
+    elif ending == "idle":
+        outcome = "idle"
+    elif reason in NO_REPLY_NEEDED:
+        outcome = "no_reply_needed"
+    elif state.bot_has:
+        outcome = "contained"
+    else:
+        outcome = "closed_unanswered"
+    queues.end_with_session(step, abandoned=by_customer or ending == "idle")
+    turns.drop_turn(step, outcome)
+    transition: Literal["resolved", "closed", "merged"] = "resolved"
+    if ending == "merged":
+        transition = "merged"
+    elif ending in ("deleted", "idle"):
+        transition, reason = "closed", ending
+    _tell(step, transition, reason=reason, initiated_by=session.initiated_by)
+    state.session = None
+    state.status = transition
+    state.ended_at = step.at
+    state.ended_by = "resolved" if transition == "resolved" else ending
+    state.assigned_since_end = False
+    state.bot_has = False
+    state.bot_owes = False
+
+
+def close_resolved(step: Step, reason: str | None) -> None:
+    """A `closed` after `resolved` is told, and changes nothing else (R16)."""
+    if step.state.session is None and step.state.ended_by == "resolved":
+        step.state.ended_by = "closed_resolved"
+        _tell(step, "closed", reason=reason)
+
+
+def idle_at(state: Conversation, gap: int | None) -> int | None:
+    """When the open session would end by silence of `gap` ms (R17), None when it would not."""
+    if (
+        state.session is None
+        or gap is None
+        or state.last_public_at is None
+        or state.has_lifecycle
+        or state.role in ("helpdesk", "contact_center")
+    ):
+        return None
+    unanswered = state.bot_owes if state.bot_has else state.turn is not None
+    return None if unanswered else state.last_public_at + gap
+
+
+def bot_takes(step: Step) -> None:
+    """The bot has the conversation from now on (R21); a waiting stay is suspended (Q3)."""
+    if step.state.session is None or step.state.bot_has:
+        return
+    step.state.bot_has = True
+    queues.suspend(step)
+
+
+def people_take(step: Step) -> None:
+    """The bot no longer has the conversation (R21)."""
+    step.state.bot_has = False
+    step.state.bot_owes = False
+
+
+def _tell(
+    step: Step,
+    transition: Literal["opened", "reopened", "resolved", "closed", "merged"],
+    *,
+    reason: str | None = None,
+    initiated_by: str | None = None,
+) -> None:
+    step.say(SessionFact(step.labels(), transition, step.at, reason, initiated_by))

@@ -1,0 +1,92 @@
+"""The second driver: the same processors on lists, without Kafka. Also the test harness.
+
+Records go in one by one; what a stage writes to a topic that another stage reads goes on at once,
+so the outputs come in the order in which a worker would have produced them.
+"""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from carewatch.domain.times import format_time
+from carewatch.processors import PROCESSORS
+from carewatch.processors.base import Output, PartitionContext, Processor, Record, Stage
+from carewatch.wire import topics
+from carewatch.wire.envelope import encode_tick
+
+SECOND_MS: Final = 1000
+
+Write = Callable[[Output], None]
+
+
+class Replay:
+    """All processors over `partitions` partitions of `care.events`; outputs go to `write`."""
+
+    def __init__(
+        self,
+        write: Write,
+        *,
+        partitions: int = 1,
+        merge_partitions: int = 1,
+        processors: Sequence[Processor] = PROCESSORS,
+    ) -> None:
+        counts: Mapping[str, int] = {
+            topic.name: {"source": partitions, "partials": merge_partitions}.get(topic.count, 1)
+            for topic in topics.TOPICS
+        }
+        self._write = write
+        self._partitions = partitions
+        self._readers = {processor.reads: processor for processor in processors}
+        self._stages: dict[tuple[str, int], Stage] = {}
+        self._offsets: dict[tuple[str, int], int] = {}
+        for processor in processors:
+            for partition in range(counts[processor.reads]):
+                stage = processor.build(PartitionContext(partition=partition, partitions=counts))
+                stage.restore([], None)
+                self._stages[processor.reads, partition] = stage
+        self._clock: int | None = None
+
+    def event(self, key: str, value: bytes) -> None:
+        """An event, into the partition of its key."""
+        raw = key.encode()
+        self._feed(topics.EVENTS, zlib.crc32(raw) % self._partitions, raw, value)
+
+    def everywhere(self, value: bytes) -> None:
+        """A control record, into every partition."""
+        for partition in range(self._partitions):
+            self._feed(topics.EVENTS, partition, None, value)
+
+    def tick(self, at: int) -> None:
+        """The tick of one second, into every partition."""
+        text = format_time(at)
+        for partition in range(self._partitions):
+            value = encode_tick(partition=partition, at=text)
+            self._feed(topics.EVENTS, partition, None, value)
+
+    def ticks_until(self, recorded: int) -> None:
+        """The ticks of every second up to the one of `recorded`; the first call begins there."""
+        second = recorded - recorded % SECOND_MS
+        if self._clock is None:
+            self._clock = second - SECOND_MS
+        while self._clock < second:
+            self._clock += SECOND_MS
+            self.tick(self._clock)
+
+    def close(self, until: int | None = None) -> None:
+        """A last tick, at `until` or at the last second: publishes what is open."""
+        if until is not None:
+            self.ticks_until(until)
+        if self._clock is not None:
+            self.tick(self._clock)
+
+    def _feed(self, topic: str, partition: int, key: bytes | None, value: bytes | None) -> None:
+        place = (topic, partition)
+        offset = self._offsets.get(place, 0)
+        self._offsets[place] = offset + 1
+        stage = self._stages[place]
+        stage.on_records([Record(offset, key, value)])
+        flushed = stage.flush()
+        for output in flushed.outputs if flushed else ():
+            self._write(output)
+            if output.topic in self._readers:
+                self._feed(output.topic, output.partition, output.key, output.value)

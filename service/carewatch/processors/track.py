@@ -1,0 +1,396 @@
+"""track: events and ticks of one partition -> facts, SLA transitions, late events, partials.
+
+Per conversation it keeps what `domain.ledger` remembers; per series the panes; and the ids of a
+week. At each tick the timers that have passed fire, the changed panes go out as whole snapshots,
+and every partition of `care.partials` is told the clock: so what is published, and when, depends
+on the log alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from carewatch import __version__
+from carewatch.domain import ledger
+from carewatch.domain.contributions import Held, contributions, held
+from carewatch.domain.errors import InvalidRecord, Refused
+from carewatch.domain.facts import Sample, SessionFact, SlaTransition, Tally
+from carewatch.domain.ledger import Change, Memory
+from carewatch.domain.metrics import BY_ID
+from carewatch.domain.policy import Books
+from carewatch.domain.windows import Panes
+from carewatch.processors import track_rows as rows
+from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
+from carewatch.processors.seen import Seen, digest
+from carewatch.processors.timers import Timers
+from carewatch.wire import partials, topics
+from carewatch.wire.dead import dead_headers
+from carewatch.wire.envelope import CONTENT_TYPE
+from carewatch.wire.events import Arrived, Gate, Published, Ticked, decode_book, decode_event
+from carewatch.wire.partials import ClockRecord, Partial, Series
+from carewatch.wire.results import encode_late, encode_sample, encode_session, encode_sla
+from carewatch.wire.rows import unseal
+
+STAGE: Final = "track"
+
+Key = tuple[str, str]
+"""Tenant and conversation key: two tenants may use the same key (E24)."""
+
+
+class Track:
+    """The live state of one partition of `care.events`."""
+
+    def __init__(self, context: PartitionContext) -> None:
+        self._partition = context.partition
+        self._sources = context.partitions[topics.EVENTS]
+        self._targets = context.partitions[topics.PARTIALS]
+        self._next = 0
+        self._flushed = -1
+        self._position = 0
+        self._log_clock = 0
+        self._tick = 0
+        self._books = Books()
+        self._new_books: dict[int, rows.RulebookRow] = {}
+        self._memories: dict[Key, Memory] = {}
+        self._touched: set[Key] = set()
+        self._seen = Seen()
+        self._timers = Timers()
+        self._panes = Panes()
+        self._outputs: list[Output] = []
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last record folded."""
+        return self._next
+
+    def restore(self, rows_: Iterable[Row], marker: bytes | None) -> int:
+        """Takes the newest row of every key; raises Refused when one cannot be trusted."""
+        at = b"marker"
+        try:
+            if marker is not None:
+                decoded = rows.decode_marker(marker)
+                self._next = self._flushed = decoded.next_offset
+                self._log_clock, self._tick = decoded.log_clock, decoded.tick
+            for row in rows_:
+                at = row.key
+                if row.value is not None:
+                    self._restore_row(row.key, row.value)
+        except (InvalidRecord, msgspec.MsgspecError) as error:
+            raise Refused(
+                f"care.state.track partition {self._partition}: the row {at!r} cannot be trusted "
+                f"({error}). Nothing was changed. Restore the topic from a copy of it."
+            ) from error
+        for key in sorted(self._memories):
+            memory = self._memories[key]
+            self._timers.set(key, memory.next_timer(self._books))
+            for item in held(memory.tenant, memory.state):
+                if item.at is not None:
+                    self._panes.hold(item.metric, item.labels, item.at, 1, quiet=True)
+        return self._next
+
+    def on_records(self, records: Sequence[Record]) -> None:
+        """Folds records in order."""
+        for record in records:
+            if record.offset < self._next:
+                continue
+            self._next = record.offset + 1
+            self._position = record.offset
+            try:
+                decoded = decode_event(record.key, record.value)
+            except InvalidRecord as error:
+                self._dead(record, error.reason)
+                continue
+            match decoded:
+                case Arrived():
+                    self._on_event(decoded, record)
+                case Ticked():
+                    self._on_tick(decoded.at)
+                case Published():
+                    self._on_rulebook(decoded)
+                case Gate():
+                    self._on_gate(decoded)
+
+    def flush(self) -> Flush | None:
+        """Hands over rows, marker and outputs; None when no record came since the last call."""
+        if self._next == self._flushed:
+            return None
+        outputs, self._outputs = self._outputs, []
+        self._flushed = self._next
+        return Flush(
+            next_offset=self._next,
+            rows=self._take_rows(),
+            marker=rows.encode(rows.Marker(self._next, self._log_clock, self._tick)),
+            outputs=outputs,
+        )
+
+    # --- what comes in -------------------------------------------------------------------------
+
+    def _on_event(self, arrived: Arrived, record: Record) -> None:
+        key = (arrived.tenant, arrived.key)
+        self._log_clock = max(self._log_clock, arrived.recorded)
+        if self._seen.is_repeat(key, digest(arrived.identity), arrived.recorded):
+            self._count("duplicate_events", arrived.tenant, arrived.channel, arrived.recorded)
+            return
+        memory = self._memories.get(key)
+        clock = max(self._tick, arrived.recorded, memory.recorded if memory else 0)
+        event = arrived.event
+        reason: str | None
+        if event is None:
+            reason = "too_late" if clock - arrived.at > ledger.LATENESS_MS else None
+        else:
+            reason = ledger.late_reason(memory, event, clock)
+        if reason is not None:
+            self._late(arrived, record, reason)
+            return
+        if arrived.clamped:
+            self._count("clamped_future", arrived.tenant, arrived.channel, arrived.recorded)
+        if event is None:
+            if memory is not None and arrived.recorded > memory.recorded:
+                # Its arrival moves the clock of the conversation all the same (R7).
+                before = held(memory.tenant, memory.state)
+                memory.recorded = arrived.recorded
+                self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
+            return
+        if memory is None:
+            memory = self._memories[key] = ledger.new_memory(arrived.tenant, arrived.key)
+        before = held(memory.tenant, memory.state)
+        self._changed(memory, before, ledger.accept(memory, event, clock, self._books), clock)
+
+    def _on_tick(self, at: int) -> None:
+        if at < self._tick:
+            return  # from a second ticker that lags: it does no harm
+        self._tick = at
+        self._log_clock = max(self._log_clock, at)
+        for key in self._timers.take_due(at):
+            memory = self._memories[key]
+            before = held(memory.tenant, memory.state)
+            clock = max(at, memory.recorded)
+            self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
+        self._publish_panes()
+        self._panes.close(at - self._books.max_lateness_ms)
+        self._seen.forget(self._log_clock)
+
+    def _on_rulebook(self, published: Published) -> None:
+        book = published.book
+        old = self._books
+        new = old.with_book(book)
+        if new is old:
+            return  # a number that is not above the newest: published twice
+        self._books = new
+        self._new_books[book.number] = rows.RulebookRow(
+            book.hash, book.effective_at, published.document
+        )
+        cause = f"rulebook@{book.number}"
+        for key in sorted(self._memories):
+            memory = self._memories[key]
+            folded = memory.state.last_order[0] if memory.state.last_order else 0
+            if max(memory.advanced, folded) >= book.effective_at:
+                before = held(memory.tenant, memory.state)
+                clock = max(self._tick, memory.recorded)
+                self._changed(
+                    memory, before, ledger.rederive(memory, clock, old, new, cause), clock
+                )
+            else:
+                self._timers.set(key, memory.next_timer(new))
+
+    def _on_gate(self, gate: Gate) -> None:
+        if _version(gate.minimum) > _version(__version__):
+            raise Refused(
+                f"care.events partition {self._partition} demands version {gate.minimum} from "
+                f"offset {self._position} on; this worker is {__version__}. Upgrade it."
+            )
+
+    # --- what goes out -------------------------------------------------------------------------
+
+    def _changed(
+        self, memory: Memory, before: Sequence[Held], changes: Sequence[Change], clock: int
+    ) -> None:
+        """Writes results, moves panes and gauges, and sets the next timer."""
+        key = (memory.tenant, memory.key)
+        self._touched.add(key)
+        self._timers.set(key, memory.next_timer(self._books))
+        after = held(memory.tenant, memory.state)
+        if after != before:
+            self._shift(before, -1)
+            self._shift(after, 1)
+        for change in changes:
+            self._write(memory, change)
+            self._add(memory, change, clock)
+
+    def _write(self, memory: Memory, change: Change) -> None:
+        result = change.result
+        match result:
+            case Sample():
+                value = encode_sample(memory.tenant, memory.key, result, change)
+                self._emit(topics.FACTS, memory.key, value)
+            case SessionFact():
+                value = encode_session(memory.tenant, memory.key, result, change)
+                self._emit(topics.FACTS, memory.key, value)
+            case SlaTransition():
+                value = encode_sla(memory.tenant, memory.key, result, change)
+                self._emit(topics.SLA, memory.key, value)
+            case Tally():
+                pass  # a count shows in the metric points only
+
+    def _add(self, memory: Memory, change: Change, clock: int) -> None:
+        labels = change.result.labels
+        lateness = (
+            self._books.at(clock).profile(labels.channel, labels.account).window_lateness_ms
+        )
+        missed = False
+        for part in contributions(memory.tenant, change.result):
+            missed |= self._panes.add(
+                part.metric, part.labels, part.at, part.amount, change.sign, clock - lateness
+            )
+        if missed:
+            self._count("late_facts", memory.tenant, labels.channel, clock)
+        if change.sign < 0 and not isinstance(change.result, Tally):
+            self._count(
+                "corrections", memory.tenant, labels.channel, clock, _corrected(change.result)
+            )
+
+    def _shift(self, items: Sequence[Held], by: int) -> None:
+        for item in items:
+            if item.at is None:
+                self._panes.shift(item.metric, item.labels, by)
+            else:
+                self._panes.hold(item.metric, item.labels, item.at, by)
+
+    def _count(self, metric: str, tenant: str, channel: str, at: int, *extra: str) -> None:
+        """One more of a count about the pipeline itself, placed by arrival."""
+        labels = (tenant, channel, "none", "normal", *extra)
+        self._panes.add(BY_ID[metric], labels, at, 1, 1, self._tick - self._books.max_lateness_ms)
+
+    def _emit(self, topic: str, key: str, value: bytes) -> None:
+        self._outputs.append(
+            Output(topic, self._partition, key.encode(), value, self._position, (CONTENT_TYPE,))
+        )
+
+    def _late(self, arrived: Arrived, record: Record, reason: str) -> None:
+        self._count("late_events", arrived.tenant, arrived.channel, arrived.recorded)
+        value = encode_late(
+            arrived.tenant, arrived.identity[1], arrived.recorded, reason, record.value or b"null"
+        )
+        self._emit(topics.LATE, arrived.key, value)
+
+    def _dead(self, record: Record, reason: str) -> None:
+        self._count("dead_events", "none", "none", self._tick)
+        headers = dead_headers(
+            reason=reason,
+            stage=STAGE,
+            kind="record",
+            original_topic=topics.EVENTS,
+            original_partition=self._partition,
+            original_offset=record.offset,
+            code_version=__version__,
+        )
+        self._outputs.append(
+            Output(topics.DEAD, 0, None, record.value, self._position, headers)
+        )
+
+    def _publish_panes(self) -> None:
+        for key, pane in self._panes.take_changed():
+            partial = Partial(
+                version=partials.VERSION,
+                series=Series(key.metric, key.labels),
+                window=key.window,
+                start=key.start,
+                stage=STAGE,
+                partition=self._partition,
+                position=self._position,
+                body=partials.encode_body(pane),
+            )
+            target = partials.partition_of(partial.series, self._targets)
+            self._to_merge(target, partials.partial_key(partial), partials.encode(partial))
+        clock = ClockRecord(
+            version=partials.VERSION,
+            stage=STAGE,
+            partition=self._partition,
+            sources=self._sources,
+            position=self._position,
+            clock=self._log_clock,
+            tick=self._tick,
+        )
+        key_, value = partials.clock_key(clock), partials.encode(clock)
+        for target in range(self._targets):
+            self._to_merge(target, key_, value)
+
+    def _to_merge(self, target: int, key: bytes, value: bytes) -> None:
+        self._outputs.append(Output(topics.PARTIALS, target, key, value, self._position))
+
+    # --- rows ----------------------------------------------------------------------------------
+
+    def _restore_row(self, key: bytes, value: bytes) -> None:
+        match rows.kind_of(key):
+            case rows.CONVERSATION:
+                memory = rows.decode_memory(value)
+                self._memories[memory.tenant, memory.key] = memory
+            case rows.IDS:
+                conversation, hour = rows.read_ids_key(key)
+                self._seen.restore(conversation, hour, unseal(value))
+            case rows.PANE:
+                pane_key = rows.read_pane_key(key)
+                pane, changed = rows.decode_pane(pane_key, value)
+                self._panes.restore(pane_key, pane, changed=changed)
+            case rows.RULEBOOK:
+                row = rows.decode_rulebook(value)
+                book = decode_book(
+                    number=rows.read_rulebook_key(key),
+                    hash_=row.hash,
+                    effective_at=row.effective_at,
+                    document=row.document,
+                )
+                self._books = Books([*self._books, book])
+            case other:
+                raise InvalidRecord("row_version", f"a row of kind {other!r}")
+
+    def _take_rows(self) -> list[Row]:
+        """What changed since the last flush, in a fixed order."""
+        out = [
+            Row(rows.conversation_key(*key), rows.encode(self._memories[key]))
+            for key in sorted(self._touched)
+        ]
+        out += [
+            Row(rows.ids_key(*item), rows.encode_ids(self._seen.bucket(*item)))
+            for item in sorted(self._seen.touched)
+        ]
+        out += [Row(rows.ids_key(*item), None) for item in sorted(self._seen.dropped)]
+        out += [
+            Row(rows.pane_key(key), rows.encode_pane(pane, changed=changed))
+            for key, pane, changed in self._panes.take_touched()
+        ]
+        out += [Row(rows.pane_key(item), None) for item in self._panes.take_dropped()]
+        out += [
+            Row(rows.rulebook_key(number), rows.encode(self._new_books[number]))
+            for number in sorted(self._new_books)
+        ]
+        self._touched.clear()
+        self._seen.touched.clear()
+        self._seen.dropped.clear()
+        self._new_books.clear()
+        return out
+
+
+def _corrected(result: Sample | SessionFact | SlaTransition) -> str:
+    """The label `metric` of `corrections`: what a withdrawal takes back."""
+    match result:
+        case Sample():
+            return result.metric
+        case SessionFact():
+            return "conversations"
+        case SlaTransition():
+            return "sla_transitions"
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+TRACK: Final = Processor(
+    name=STAGE,
+    reads=topics.EVENTS,
+    writes=(topics.FACTS, topics.SLA, topics.LATE, topics.PARTIALS, topics.DEAD),
+    build=Track,
+)
+"""The processor of conversations."""

@@ -1,0 +1,127 @@
+"""The changelog rows of track: what a new owner needs to go on as if nothing had happened.
+
+Row keys are MessagePack arrays whose first element says what the row holds; bodies are sealed
+(`wire.rows`). The marker's first element is the next source offset.
+"""
+
+from typing import Final
+
+import msgspec
+
+from carewatch.domain.aggregates import Accumulator
+from carewatch.domain.ledger import Memory
+from carewatch.domain.metrics import BY_ID
+from carewatch.domain.windows import PaneKey
+from carewatch.wire.partials import accumulator_type
+from carewatch.wire.rows import seal, unseal
+
+CONVERSATION: Final = "conversation"
+IDS: Final = "ids"
+PANE: Final = "pane"
+RULEBOOK: Final = "rulebook"
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_memory: Final = msgspec.msgpack.Decoder(Memory)
+
+
+class Marker(msgspec.Struct, array_like=True, gc=False):
+    """Up to where the rows reach, and the partition's own clocks (ms, 0 before the first)."""
+
+    next_offset: int
+    log_clock: int
+    tick: int
+
+
+class PaneRow(msgspec.Struct, array_like=True, gc=False):
+    """A pane, and whether it changed since it was last published."""
+
+    changed: bool
+    body: msgspec.Raw
+
+
+class RulebookRow(msgspec.Struct, array_like=True, gc=False):
+    """A published rulebook, whole: the log forgets it, the worker must not."""
+
+    hash: str
+    effective_at: int
+    document: bytes
+
+
+_marker: Final = msgspec.msgpack.Decoder(Marker)
+_pane_key: Final = msgspec.msgpack.Decoder(tuple[str, str, tuple[str, ...], str, int | None])
+_pane: Final = msgspec.msgpack.Decoder(PaneRow)
+_rulebook: Final = msgspec.msgpack.Decoder(RulebookRow)
+_ids_key: Final = msgspec.msgpack.Decoder(tuple[str, str, str, int])
+_rulebook_key: Final = msgspec.msgpack.Decoder(tuple[str, int])
+
+
+def kind_of(key: bytes) -> str:
+    """What a row holds; raises msgspec.MsgspecError for a key of another writer."""
+    parts = msgspec.msgpack.decode(key)
+    if not isinstance(parts, list) or not parts or not isinstance(parts[0], str):
+        raise msgspec.ValidationError("the key of a row is an array that begins with its kind")
+    return parts[0]
+
+
+def conversation_key(tenant: str, key: str) -> bytes:
+    return _encoder.encode((CONVERSATION, tenant, key))
+
+
+def ids_key(conversation: tuple[str, str], hour: int) -> bytes:
+    return _encoder.encode((IDS, *conversation, hour))
+
+
+def read_ids_key(key: bytes) -> tuple[tuple[str, str], int]:
+    _, tenant, conversation, hour = _ids_key.decode(key)
+    return (tenant, conversation), hour
+
+
+def pane_key(key: PaneKey) -> bytes:
+    return _encoder.encode((PANE, *key))
+
+
+def read_pane_key(key: bytes) -> PaneKey:
+    _, metric, labels, window, start = _pane_key.decode(key)
+    return PaneKey(metric, labels, window, start)
+
+
+def rulebook_key(number: int) -> bytes:
+    return _encoder.encode((RULEBOOK, number))
+
+
+def read_rulebook_key(key: bytes) -> int:
+    return _rulebook_key.decode(key)[1]
+
+
+def encode(body: Memory | RulebookRow | Marker) -> bytes:
+    return seal(_encoder.encode(body))
+
+
+def encode_ids(ids: bytes) -> bytes:
+    return seal(ids)
+
+
+def encode_pane(pane: Accumulator, *, changed: bool) -> bytes:
+    return seal(_encoder.encode(PaneRow(changed, msgspec.Raw(_encoder.encode(pane)))))
+
+
+def decode_memory(row: bytes) -> Memory:
+    return _memory.decode(unseal(row))
+
+
+def decode_pane(key: PaneKey, row: bytes) -> tuple[Accumulator, bool]:
+    """The pane and whether it is still to be published."""
+    decoded = _pane.decode(unseal(row))
+    if key.metric not in BY_ID:
+        raise msgspec.ValidationError("a pane of a metric that this version does not know")
+    kind = accumulator_type(key.metric, key.window)
+    pane: Accumulator = msgspec.msgpack.decode(decoded.body, type=kind)
+    return pane, decoded.changed
+
+
+def decode_rulebook(row: bytes) -> RulebookRow:
+    return _rulebook.decode(unseal(row))
+
+
+def decode_marker(row: bytes) -> Marker:
+    return _marker.decode(unseal(row))

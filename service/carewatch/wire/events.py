@@ -1,0 +1,260 @@
+"""A record of `care.events` -> what the fold understands: an event, a tick, a rulebook, a gate."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from carewatch.domain import events
+from carewatch.domain.errors import InvalidRecord
+from carewatch.domain.events import Author, Event
+from carewatch.domain.policy import Book
+from carewatch.domain.rulebook import Document
+from carewatch.domain.times import parse_time
+from carewatch.wire.envelope import (
+    Data,
+    Envelope,
+    RulebookEnvelope,
+    Tick,
+    VersionGateEnvelope,
+    decode_envelope,
+)
+
+FUTURE_MS: Final = 300_000
+"""An event stamped further ahead of its arrival is taken at its arrival (R3)."""
+
+
+class Arrived(NamedTuple):
+    """One event of a conversation, customer or agent, as it arrived.
+
+    `event` is None for types that change nothing here. `identity` is what makes a repeat a
+    repeat. `clamped` says that its time was moved to its arrival.
+    """
+
+    tenant: str
+    key: str
+    identity: tuple[str, str]
+    channel: str
+    at: int
+    recorded: int
+    event: Event | None
+    clamped: bool
+
+
+class Ticked(NamedTuple):
+    """The clock of the partition moved to `at`."""
+
+    at: int
+
+
+class Published(NamedTuple):
+    """A rulebook was published."""
+
+    book: Book
+    document: bytes
+
+
+class Gate(NamedTuple):
+    """From here on results are computed by at least this version."""
+
+    minimum: str
+
+
+_SIDES: Final[tuple[Literal["agent", "team", "queue"], ...]] = ("agent", "team", "queue")
+
+Decoded = Arrived | Ticked | Published | Gate
+
+
+
+class _Probe(msgspec.Struct):
+    type: str
+
+
+_probe: Final = msgspec.json.Decoder(_Probe)
+_tick: Final = msgspec.json.Decoder(Tick)
+_published: Final = msgspec.json.Decoder(RulebookEnvelope)
+_gate: Final = msgspec.json.Decoder(VersionGateEnvelope)
+_document: Final = msgspec.json.Decoder(Document)
+
+
+def decode_event(key: bytes | None, value: bytes | None) -> Decoded:
+    """One record of `care.events`; raises InvalidRecord with a reason of the closed list."""
+    if value is None:
+        raise InvalidRecord("no_value")
+    try:
+        envelope = decode_envelope(value)
+    except InvalidRecord as error:
+        if error.reason != "schema":
+            raise
+        return _decode_control(value)
+    return _arrived(key, envelope)
+
+
+def _decode_control(value: bytes) -> Decoded:
+    try:
+        match _probe.decode(value).type:
+            case "care.tick":
+                return Ticked(parse_time(_tick.decode(value).recordedtime))
+            case "care.rulebook.published":
+                return _book(_published.decode(value))
+            case "care.version.gate":
+                return Gate(_gate.decode(value).data.minimum)
+            case _:
+                raise InvalidRecord("schema")
+    except msgspec.MsgspecError as error:
+        raise InvalidRecord("schema") from error
+
+
+def _book(envelope: RulebookEnvelope) -> Published:
+    document = bytes(envelope.data.document)
+    return Published(
+        decode_book(
+            number=envelope.data.number,
+            hash_=envelope.data.hash,
+            effective_at=parse_time(envelope.data.effective_at),
+            document=document,
+        ),
+        document,
+    )
+
+
+def decode_book(*, number: int, hash_: str, effective_at: int, document: bytes) -> Book:
+    """A rulebook, compiled; raises InvalidRecord when the document is not one."""
+    try:
+        return Book(number, hash_, effective_at, _document.decode(document))
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise InvalidRecord("schema") from error
+
+
+def _arrived(key: bytes | None, envelope: Envelope) -> Arrived:
+    data = envelope.data
+    if key is None:
+        raise InvalidRecord("no_key")
+    if key != data.conversation_key.encode() or envelope.partitionkey != data.conversation_key:
+        raise InvalidRecord("wrong_key")
+    recorded = parse_time(envelope.recordedtime)
+    at = parse_time(envelope.time)
+    future = at > recorded + FUTURE_MS
+    if future:
+        at = recorded
+    return Arrived(
+        tenant=data.tenant,
+        key=data.conversation_key,
+        identity=(envelope.source, envelope.id),
+        channel=data.channel,
+        at=at,
+        recorded=recorded,
+        event=_event(envelope, data, at, recorded),
+        clamped=future or data.time_original is not None,
+    )
+
+
+def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | None:
+    head: Mapping[str, Any] = {
+        "at": at,
+        "id": envelope.id,
+        "recorded": recorded,
+        "channel": data.channel,
+        "account": data.account_ref,
+        "seq": data.provider_seq,
+        "role": data.source_role,
+        "customer": data.customer_key,
+        "priority": data.priority,
+    }
+    match envelope.type:
+        case "care.message.created":
+            return _message(data, head)
+        case "care.conversation.opened":
+            return events.Opened(**head)
+        case "care.conversation.status_changed":
+            lifecycle = data.lifecycle
+            assert lifecycle is not None  # noqa: S101 - decode_envelope has checked it
+            return events.StatusChanged(
+                to=lifecycle.to,
+                reason=lifecycle.reason,
+                by_customer=data.actor.kind == "customer",
+                from_bot=lifecycle.from_ == "bot",
+                **head,
+            )
+        case "care.conversation.assigned":
+            return _assigned(data, head)
+        case "care.conversation.handoff":
+            assert data.handoff is not None  # noqa: S101 - as above
+            return events.HandedOff(to_people=data.handoff.to != "bot", **head)
+        case "care.queue.entered":
+            assert data.queue is not None  # noqa: S101 - as above
+            return events.QueueEntered(queue=data.queue.name, **head)
+        case "care.queue.left":
+            assert data.queue is not None  # noqa: S101 - as above
+            if data.queue.outcome is None:
+                raise InvalidRecord("missing_section", "queue.outcome")
+            return events.QueueLeft(queue=data.queue.name, outcome=data.queue.outcome, **head)
+        case "care.conversation.tagged":
+            assert data.tags is not None  # noqa: S101 - as above
+            return events.Tagged(added=data.tags.added, removed=data.tags.removed, **head)
+        case _:
+            return events.Stated(**head) if data.priority is not None else None
+
+
+def _message(data: Data, head: Mapping[str, Any]) -> events.Message:
+    message, actor = data.message, data.actor
+    assert message is not None  # noqa: S101 - decode_envelope has checked it
+    direction = message.direction
+    if direction is None:
+        raise InvalidRecord("missing_section", "message.direction")
+    if (actor.kind == "customer" and direction != "inbound") or (
+        actor.kind in ("agent", "bot") and direction == "inbound"
+    ):
+        raise InvalidRecord("contradiction")
+    automated = message.automated is True
+    asks = message.needs_reply
+    if message.kind in ("reaction", "system") or (automated and direction == "inbound"):
+        asks = False
+    return events.Message(
+        key=message.key,
+        author=_author(data, direction, automated=automated),
+        direction=direction,
+        asks=asks,
+        agent=actor.key,
+        reply_to=message.in_reply_to,
+        **head,
+    )
+
+
+def _author(data: Data, direction: str, *, automated: bool) -> Author:
+    """Who wrote (role at the time of the event); an echo of the native app is a person's."""
+    kind = data.actor.kind
+    echo = data.message is not None and data.message.is_echo is True
+    if direction == "internal":
+        return Author.NOTE
+    if direction == "inbound":
+        return Author.CUSTOMER if kind in ("customer", "unknown") else Author.SYSTEM
+    if kind == "bot":
+        return Author.BOT
+    if automated:
+        return Author.AUTO if kind == "agent" else Author.SYSTEM
+    if kind == "agent" or (echo and kind == "unknown"):
+        return Author.PERSON
+    return Author.SYSTEM
+
+
+def _assigned(data: Data, head: Mapping[str, Any]) -> events.Assigned | events.Stated:
+    """A missing key leaves the value, null clears it, `to: null` clears the agent (R10)."""
+    assert data.assignment is not None  # noqa: S101 - decode_envelope has checked it
+    to = data.assignment.to
+    if to is msgspec.UNSET:
+        return events.Stated(**head)
+    if to is None:
+        return events.Assigned(sets=("agent",), **head)
+    sides: dict[Literal["agent", "team", "queue"], str | None] = {}
+    for side in _SIDES:
+        value = getattr(to, side)
+        if value is not msgspec.UNSET:
+            sides[side] = value
+    return events.Assigned(
+        sets=tuple(sides),
+        agent=sides.get("agent"),
+        team=sides.get("team"),
+        queue=sides.get("queue"),
+        **head,
+    )
