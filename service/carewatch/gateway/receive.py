@@ -7,6 +7,7 @@ success before Kafka acknowledged it.
 import asyncio
 import logging
 import secrets as entropy
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -172,9 +173,8 @@ class Receiver:
             return await self._receive(channel, account, request)
         except Unavailable:
             return _answer(RequestOutcome.UNAVAILABLE)
-        except Exception:
-            # A bug: the provider keeps the event, a person finds the trace. The body is not in it.
-            logger.exception("fault while receiving for channel %s", self.label(channel))
+        except Exception as error:  # noqa: BLE001 - a bug: the provider keeps the event
+            _report(error, self.label(channel))
             return _answer(RequestOutcome.FAULT)
 
     def label(self, channel: str) -> str:
@@ -291,7 +291,17 @@ def _parse(door: Door, request: RawRequest) -> _Parsed:
     except InvalidRecord as error:
         parsed.skipped.append(ItemOutcome.INVALID)
         parsed.invalid.append(error.reason)
+    except Exception as error:  # noqa: BLE001 - a bug that would fail at every retry: keep the body
+        _report(error, door.channel.name)
+        parsed.skipped.append(ItemOutcome.INVALID)
+        parsed.invalid.append("error")
     return parsed
+
+
+def _report(error: Exception, channel: str) -> None:
+    """Logs where a bug struck. Not its text: exceptions quote what they choke on."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("bug at channel %s: %s at\n%s", channel, type(error).__name__, where)
 
 
 def _take(parsed: _Parsed, item: Draft | Skip, door: Door, request: RawRequest) -> None:

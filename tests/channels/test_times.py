@@ -1,0 +1,65 @@
+"""Timestamps as providers write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carewatch.channels.drafts import Occurred
+from carewatch.channels.times import EARLIEST_MS, Unit, occurred, to_ms
+from carewatch.domain.errors import InvalidRecord
+
+NOON = 1_767_607_200_000
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (1767607200, "s", NOON),
+        ("1767607200", "s", NOON),
+        ("1767607200.123456", "s", NOON + 123),
+        (1767607200.5, "s", NOON + 500),
+        (NOON, "ms", NOON),
+        (str(NOON), "s_or_ms", NOON),
+        (1767607200, "s_or_ms", NOON),
+        ("2026-01-05T10:00:00Z", "iso", NOON),
+        ("2026-01-05T11:00:00.123456789+01:00", "iso", NOON + 123),
+        ("2026-01-05 10:00:00 UTC", "iso", NOON),
+    ],
+)
+def test_a_documented_form_is_read(value: object, unit: Unit, expected: int) -> None:
+    assert to_ms(value, unit) == expected
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "iso", "s_or_ms"])
+@pytest.mark.parametrize(
+    "value", [None, True, "", "junk", "12x", "1.2.3", "1e9", [], {}, "٣", "9" * 30, float("inf")]
+)
+def test_junk_is_no_time(value: object, unit: Unit) -> None:
+    with pytest.raises(InvalidRecord):
+        to_ms(value, unit)
+
+
+def test_a_local_time_without_zone_is_refused() -> None:
+    with pytest.raises(InvalidRecord):
+        to_ms("2026-01-05T10:00:00", "iso")
+
+
+def test_an_unbelievable_time_is_replaced_by_the_arrival_and_kept() -> None:
+    late = str((NOON + 300_001) // 1000 + 1)
+
+    assert occurred("1262303999", "s", NOON) == Occurred(
+        at=NOON, quality="arrival", original="1262303999"
+    )
+    assert occurred(late, "s", NOON) == Occurred(at=NOON, quality="arrival", original=late)
+    assert occurred("Ada Example", "s", NOON) == Occurred(at=NOON, quality="arrival")
+
+
+def test_a_clock_may_run_five_minutes_ahead() -> None:
+    assert occurred(NOON + 300_000, "ms", NOON, "ms") == Occurred(at=NOON + 300_000, quality="ms")
+
+
+@given(value=st.one_of(st.integers(), st.floats(), st.text(), st.none()))
+def test_an_event_always_has_a_time_that_can_be_written(value: object) -> None:
+    for unit in ("s", "ms", "s_or_ms", "iso"):
+        found = occurred(value, unit, NOON)
+        assert EARLIEST_MS <= found.at <= NOON + 300_000
