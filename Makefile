@@ -43,9 +43,9 @@ clean: ## remove the environment and everything that was made
 	@test -n "$(PYTHON)" || { echo "carewatch needs Python 3.11 or later, and none was found." \
 		"Install it (Debian: apt-get install python3 python3-venv) or set PYTHON=/path/to/python." >&2; \
 		exit 1; }
-	$(PYTHON) -m venv .venv || { echo "Python's venv is missing (Debian: apt-get install" \
+	@$(PYTHON) -m venv .venv || { echo "Python's venv is missing (Debian: apt-get install" \
 		"python3-venv)." >&2; exit 1; }
-	$(BIN)/pip install --quiet "$$(grep -o '^uv==[0-9.]*' requirements/dev.txt)"
+	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements/dev.txt)"
 
 .venv/.installed: requirements/dev.txt pyproject.toml | .venv/bin/uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
