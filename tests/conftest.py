@@ -8,6 +8,14 @@ import pytest
 from carewatch.local.kafka import LocalKafka
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-tables",
+        action="store_true",
+        help="rewrite the tables in the documentation from the code, instead of comparing them",
+    )
+
+
 @dataclass(frozen=True)
 class Broker:
     """The suite's Kafka; `kafka` can be stopped, killed and started, and keeps its address.

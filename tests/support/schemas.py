@@ -1,0 +1,107 @@
+"""The JSON Schemas of schemas/, and how to compare one with the Structs of the codec."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jsonschema import Draft202012Validator
+
+from carewatch.wire.topics import TOPICS, Topic
+
+FOLDER = Path(__file__).parents[2] / "schemas"
+PUBLIC = tuple(topic for topic in TOPICS if topic.schema is not None)
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """The schema `care.<topic>.v1`."""
+    loaded: dict[str, Any] = json.loads((FOLDER / f"{name}.schema.json").read_text("utf-8"))
+    return loaded
+
+
+def complaints(name: str, value: object) -> list[str]:
+    """What is wrong with a value, in the words of the validator; empty when it is valid."""
+    found: list[str] = []
+    for error in Draft202012Validator(schema(name)).iter_errors(value):
+        found += [error.message, *(inner.message for inner in error.context or ())]
+    return found
+
+
+def examples(topic: Topic) -> list[Path]:
+    """The example records of a public topic."""
+    return sorted((FOLDER / "examples" / topic.name / "1").glob("*.json"))
+
+
+def shape(node: Mapping[str, Any]) -> str:
+    """What a schema lets through, in one comparable text: bounds and descriptions left out."""
+    match node:
+        case {"allOf": [only]}:
+            return shape(only)
+        case {"$ref": "#/definitions/Time"}:
+            return "string"
+        case {"$ref": str(ref)}:
+            return ref.rpartition("/")[2]
+        case {"anyOf": list(options)}:
+            return " or ".join(sorted(shape(option) for option in options))
+        case {"enum": list(values)}:
+            return "one of " + ", ".join(sorted("null" if one is None else one for one in values))
+        case {"const": value}:
+            return f"one of {value}"
+        case {"type": list(types)}:
+            return " or ".join(sorted(types))
+        case {"type": "array", "items": items}:
+            return f"[{shape(items)}]"
+        case {"type": "object", "additionalProperties": dict(values)}:
+            return f"{{{shape(values)}}}"
+        case {"type": str(name)}:
+            return name
+        case _:
+            return "anything"
+
+
+def described(definition: Mapping[str, Any]) -> dict[str, str]:
+    """Field name -> shape of one definition; a required field's name ends in `!`."""
+    return {
+        f"{name}!" if name in definition["required"] else name: shape(node)
+        for name, node in definition["properties"].items()
+    }
+
+
+def structs(kinds: list[type[msgspec.Struct]]) -> dict[str, dict[str, str]]:
+    """The same of Structs and all they contain, by class name.
+
+    Producers leave out what has no value, so a null that is only the default is no shape.
+    """
+    _, components = msgspec.json.schema_components(kinds, ref_template="#/definitions/{name}")
+    return {
+        name: described({**component, "properties": dict(_without_null(component))})
+        for name, component in components.items()
+    }
+
+
+def _without_null(component: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, node in component["properties"].items():
+        if "anyOf" in node and node.get("default", ...) is None:
+            options = [option for option in node["anyOf"] if option != {"type": "null"}]
+            yield name, {"anyOf": options} if len(options) > 1 else options[0]
+        else:
+            yield name, node
+
+
+def topic_table() -> str:
+    """The table of topics for people, from the catalogue."""
+    rows = ["| topic | key | value | kept | written by | read by |", "|---|---|---|---|---|---|"]
+    for topic in TOPICS:
+        days = None if topic.retention_ms is None else topic.retention_ms // 86_400_000
+        kept = "newest of each key" if days is None else f"{days} d"
+        what = topic.value + (", **restricted**" if topic.restricted else "")
+        name = f"`{topic.name}`"
+        if topic.schema is not None:
+            name = f"[{name}]({topic.schema}.schema.json)"
+        key = topic.key.replace("|", "\\|")
+        writers, readers = ", ".join(topic.writers), ", ".join(topic.readers)
+        rows.append(f"| {name} | {key} | {what} | {kept} | {writers} | {readers} |")
+    return "\n".join(rows)
