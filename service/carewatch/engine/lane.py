@@ -67,6 +67,7 @@ class Lane:
         self._retry: dict[int, float] = {}
         self._admitted: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._ended: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._group = KafkaGroup(
             topic=processor.reads,
@@ -98,9 +99,9 @@ class Lane:
 
     async def stop(self) -> None:
         """Stops taking in, flushes, says where we are, leaves the group; in some seconds."""
-        await _cancel(self._tasks)
+        await self._cancel(self._tasks)
         await self._flush_before_leaving()
-        await _cancel(list(self._flushers.values()))
+        await self._cancel(list(self._flushers.values()))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self._group.commit(self._durable())
@@ -229,7 +230,7 @@ class Lane:
         self._admitted.pop(number, None)
         await partition.close()
         if flusher is not None:
-            await _cancel([flusher])
+            await self._cancel([flusher])
 
     # -- flushing --------------------------------------------------------------------------------
 
@@ -311,21 +312,24 @@ class Lane:
             self._tasks.append(task)
         return task
 
+    async def _cancel(self, tasks: list[asyncio.Task[None]]) -> None:
+        self._ended.update(tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._ended.difference_update(tasks)
+
     def _on_end(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or self._failure.done():
+        """A loop that ends by an error, or cancelled by anyone but us, is a bug: say so."""
+        if self._failure.done() or task in self._ended:
             return
-        error = task.exception()
-        if error is not None:
+        if task.cancelled():
+            self._failure.set_exception(RuntimeError(f"{task.get_name()} was cancelled"))
+        elif (error := task.exception()) is not None:
             self._failure.set_exception(error)
 
 
 def _note_flush(flush: "asyncio.Future[None]") -> None:
     if not flush.cancelled() and (error := flush.exception()) is not None:
         logger.warning("the flush before leaving failed; it is done again elsewhere: %r", error)
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)

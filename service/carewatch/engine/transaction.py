@@ -28,8 +28,9 @@ from carewatch.wire.topics import BY_NAME
 logger = logging.getLogger(__name__)
 
 BATCH_BYTES: Final = 524_288
-"""How much one batch holds; larger single records get a batch of their own."""
+"""How much one batch holds; a single larger record makes a batch of its own."""
 
+CANCEL_TIMES: Final = 10
 CLOSE_SECONDS: Final = 2
 """How long closing may take: aiokafka's own stop can wait for ever after fencing."""
 
@@ -73,70 +74,73 @@ class KafkaTransaction:
         futures: list[asyncio.Future[object]] = []
         with _translated(self._id):
             for batch in batches:
-                future = await self._producer.send_batch(batch, topic, partition=partition)
-                # A transaction that dies half-way leaves futures that nobody awaits any more.
-                future.add_done_callback(_consume)
-                futures.append(future)
+                sent = await self._producer.send_batch(batch, topic, partition=partition)
+                futures.append(self._answer(sent))
         return futures
+
+    def _answer(self, sent: "asyncio.Future[object]") -> "asyncio.Future[object]":
+        """The broker's answer to a batch, with aiokafka's errors as ours.
+
+        It may also go unread: a transaction that dies half-way leaves answers nobody waits for.
+        """
+        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(_consume)
+
+        def hand_on(done: "asyncio.Future[object]") -> None:
+            if answer.done():
+                return
+            try:
+                with _translated(self._id):
+                    answer.set_result(done.result())
+            except (Retryable, asyncio.CancelledError) as error:
+                answer.set_exception(Retryable(str(error)) if done.cancelled() else error)
+
+        sent.add_done_callback(hand_on)
+        return answer
 
     async def commit(self) -> None:
         with _translated(self._id):
             await self._producer.commit_transaction()
 
     async def close(self) -> None:
-        """Drops connections first, so that nothing on its way is waited for.
+        """Ends aiokafka's sender, then its connections, whatever state they are in.
 
         A transaction that is still open is left to the next start of the id, which ends it.
         """
         if self._closed:
             return
         self._closed = True
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._producer.client.close()
-                await _end(self._producer._sender.sender_task)  # noqa: SLF001
-        except (TimeoutError, KafkaError) as error:
-            logger.warning("%s: closing the producer took too long: %r", self._id, error)
-        # Nobody sends any more, so stop() has nothing to wait for once each batch has its answer.
+        await _end(self._producer._sender.sender_task)  # noqa: SLF001
+        # Nobody sends any more: stop() would wait for ever for the answers to these batches.
         self._producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._producer.stop()
         except (TimeoutError, KafkaError) as error:
             logger.warning("%s: stopping the producer took too long: %r", self._id, error)
+        except asyncio.CancelledError:
+            # A sender that was cancelled twice ends as cancelled, and stop() hands that on.
+            if _is_cancelled():
+                raise
 
     def _batches(self, topic: str, messages: Sequence[Message]) -> list[BatchBuilder]:
         """All batches, before any is sent: a record above the limit must not cost a half flush."""
+        limit = _limit(topic)
         batches: list[BatchBuilder] = []
-        batch: BatchBuilder | None = None
         for message in messages:
-            if batch is not None and _append(batch, message):
+            if batches and _append(batches[-1], message):
                 continue
+            # An empty batch takes any record, also one that is larger than a batch.
             batch = self._producer.create_batch()
-            if not _append(batch, message):
-                batch = self._oversize(topic)
-                if not _append(batch, message):
-                    raise Refused(
-                        f"a record for {topic} is larger than the topic's max.message.bytes "
-                        f"({_limit(topic)}); nothing was written. Remedy: raise "
-                        "max.message.bytes of the topic in the catalogue and on the cluster"
-                    )
+            _append(batch, message)
+            if batch.size() > limit:
+                raise Refused(
+                    f"a record of {batch.size()} bytes is larger than max.message.bytes of {topic} "
+                    f"({limit}); nothing was written. Remedy: raise max.message.bytes in the topic "
+                    "catalogue and on the cluster"
+                )
             batches.append(batch)
         return batches
-
-    def _oversize(self, topic: str) -> BatchBuilder:
-        """A batch for one record that is larger than a batch and still within the topic's limit."""
-        ours: BatchBuilder = self._producer.create_batch()
-        ours._builder = type(ours._builder)(  # noqa: SLF001
-            2,
-            self._producer._message_accumulator._compression_type,  # noqa: SLF001
-            is_transactional=1,
-            producer_id=-1,
-            producer_epoch=-1,
-            base_sequence=0,
-            batch_size=_limit(topic),
-        )
-        return ours
 
 
 def _limit(topic: str) -> int:
@@ -152,13 +156,24 @@ def _append(batch: BatchBuilder, message: Message) -> bool:
 
 
 async def _end(task: "asyncio.Task[None] | None") -> None:
-    """Cancels aiokafka's sender and takes whatever it ends with: it is not used again."""
+    """Cancels aiokafka's sender and takes whatever it ends with: it is not used again.
+
+    Once cancelled it still waits for its requests; cancelled again it leaves them.
+    """
     if task is None:
         return
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
+    for _ in range(CANCEL_TIMES):
+        task.cancel()
+        await asyncio.wait([task], timeout=CLOSE_SECONDS / CANCEL_TIMES)
+        if task.done():
+            break
+    if task.done() and not task.cancelled():
         task.exception()
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _consume(future: "asyncio.Future[object]") -> None:
