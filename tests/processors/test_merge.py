@@ -107,19 +107,32 @@ def test_lagging_source_delays_completion_but_not_early_points() -> None:
     assert [(p.pane, p.time) for p in seen] == [("early", T0 + 2000)]
 
 
-def test_change_within_one_second_is_published_once() -> None:
+def test_changes_between_two_seconds_of_the_watermark_are_published_once() -> None:
     log = as_records(
         [
-            clock_record(T0 + 1000),
+            clock_record(T0 + 1000, sources=2),
+            clock_record(T0 + 1000, partition=1, sources=2),
             count_record(1),
-            clock_record(T0 + 1500),
+            clock_record(T0 + 2000, sources=2),
             count_record(2, position=2),
-            clock_record(T0 + 1900),
-            clock_record(T0 + 2000),
+            clock_record(T0 + 2000, partition=1, sources=2),
         ]
     )
 
     assert editions(outputs_of(log), "messages") == [("early", 1, Tally(2))]
+
+
+def test_repeated_tick_closes_what_came_since() -> None:
+    """The last tick of a replay may repeat a second: what came in between is complete, too."""
+    log = as_records(
+        [
+            clock_record(T0 + 1000),
+            count_record(1),
+            clock_record(T0 + 1400),
+        ]
+    )
+
+    assert editions(outputs_of(log), "messages") == [("early", 1, Tally(1))]
 
 
 def test_equal_content_is_not_published_again() -> None:

@@ -1,4 +1,4 @@
-"""Laws of merge, over arbitrary facts: how they are spread, ordered, cut and resumed is no matter."""
+"""Laws of merge: how facts are spread, ordered, cut and resumed makes no difference."""
 
 from dataclasses import dataclass
 from itertools import pairwise

@@ -24,12 +24,11 @@ _FILES: Final = (
 
 def wall_routes() -> list[web.RouteDef]:
     """Routes for the board's server; the page reads `/api/v1/stream`."""
-    return [web.get(path, _serve(name, kind)) for path, name, kind in _FILES]
-
-
-def _serve(name: str, content_type: str) -> "_File":
-    body = (files("carewatch.wall") / name).read_bytes()
-    return _File(body, content_type)
+    package = files("carewatch.wall")
+    return [
+        web.get(path, _File((package / name).read_bytes(), kind).answer)
+        for path, name, kind in _FILES
+    ]
 
 
 class _File:
@@ -40,7 +39,7 @@ class _File:
         self._type = content_type
         self._etag = sha256(body).hexdigest()[:16]
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         tags = request.if_none_match or ()
         response = (
             web.Response(status=304, headers=_HEADERS)
