@@ -14,17 +14,17 @@ let version = null;
 function duration(ms) {
   if (ms === null || ms === undefined) return "–";
   const s = Math.round(ms / 1000);
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} m ${String(s % 60).padStart(2, "0")} s`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} m`;
-  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+  if (s < 60) return `${s}s`;
+  if (s < 3600) return `${Math.floor(s / 60)}m ${String(s % 60).padStart(2, "0")}s`;
+  if (s < 86400) return `${Math.floor(s / 3600)}h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")}m`;
+  return `${Math.floor(s / 86400)}d ${Math.floor((s % 86400) / 3600)}h`;
 }
 
 const number = (value) => Number(value).toLocaleString();
 const path = (from, name) => name.split(".").reduce((value, key) => value?.[key], from);
 const shown = (name, value) => (name.endsWith("_ms") ? duration(value) : number(value));
-const since = (spread) => (spread.window === "1h" ? "" : " since start");
-const sample = (spread) => (spread.count ? `of ${number(spread.count)}${since(spread)}` : "none yet");
+const since = (spread) => (spread.count && spread.window !== "1h" ? " since start" : "");
+const sample = (spread) => (spread.count ? `${number(spread.count)} measured${since(spread)}` : "none yet");
 
 function put(id, text) {
   document.getElementById(id).textContent = text;
