@@ -59,10 +59,16 @@ class Child:
         """The exit status; None while it runs, or before it was started."""
         return None if self._guard is None else self._guard.poll()
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._guard is not None and self._guard.poll() is None
+
     async def ended(self) -> int:
-        """Waits for the end; returns the exit status."""
+        """Waits for the end of a started child; returns the exit status."""
         while (status := self.status) is None:  # noqa: ASYNC110 - nobody tells of it
             await asyncio.sleep(POLL_S)
+        self.ask_to_stop()  # nobody is left to ask, but the pipe wants to be closed
         return status
 
     async def succeed(self) -> None:
@@ -101,9 +107,10 @@ class Child:
 
     def kill(self) -> None:
         """Ends it at once if it is still there, by the parent-death signal."""
-        if self._guard is not None and self._guard.poll() is None:
+        if self.running and self._guard is not None:
             self._guard.kill()
             self._guard.wait()
+        self.ask_to_stop()
 
     def obituary(self) -> str:
         """That it ended, with the end of its log."""
@@ -119,10 +126,11 @@ class Child:
 
 async def stop_all(children: list[Child], *, grace_s: float) -> None:
     """Asks all to stop, waits for them, and kills whoever is still there after `grace_s`."""
-    for child in children:
+    running = [child for child in children if child.running]
+    for child in running:
         child.ask_to_stop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(grace_s):
-            await asyncio.gather(*(child.ended() for child in children))
+            await asyncio.gather(*(child.ended() for child in running))
     for child in children:
         child.kill()

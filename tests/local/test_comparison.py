@@ -1,0 +1,119 @@
+"""Published totals beside stated ones: every difference is seen."""
+
+from typing import Any
+
+from carewatch.local.comparison import all_equal, compare
+
+
+def manifest(*expected: dict[str, Any], repeated: int = 0) -> dict[str, Any]:
+    return {
+        "stated": ["messages", "conversations", "reply_time", "duplicate_events"],
+        "transitions": ["opened", "resolved"],
+        "requests": {"repeated": repeated},
+        "expected": list(expected),
+    }
+
+
+def stated(metric: str, count: int, sum_ms: int | None = None, **labels: str) -> dict[str, Any]:
+    row = {"tenant": "acme", "channel": "web", "metric": metric, "labels": labels, "count": count}
+    return row if sum_ms is None else {**row, "sum_ms": sum_ms}
+
+
+def published(
+    metric: str, total: dict[str, Any], queue: str = "none", **labels: str
+) -> dict[str, Any]:
+    base = {"tenant": "acme", "channel": "web", "queue": queue, "priority": "normal"}
+    return {"metric": metric, "labels": {**base, **labels}, "total": total}
+
+
+def board(*series: dict[str, Any]) -> dict[str, Any]:
+    return {"series": list(series)}
+
+
+def test_queues_are_added_up() -> None:
+    lines = compare(
+        manifest(stated("reply_time", 3, 700)),
+        board(
+            published("reply_time", {"count": 1, "sum_ms": 500}, queue="vip"),
+            published("reply_time", {"count": 2, "sum_ms": 200}),
+        ),
+    )
+
+    assert [(str(line.key), str(line.published)) for line in lines] == [
+        ("reply_time", "3 (700 ms)")
+    ]
+    assert all_equal(lines)
+
+
+def test_a_sum_that_differs_is_a_difference() -> None:
+    lines = compare(
+        manifest(stated("reply_time", 1, 700)),
+        board(published("reply_time", {"count": 1, "sum_ms": 701})),
+    )
+
+    assert not all_equal(lines)
+
+
+def test_a_series_that_was_not_published_is_a_difference() -> None:
+    lines = compare(manifest(stated("messages", 2, author="bot", direction="outbound")), board())
+
+    assert [(line.expected.count, line.published.count) for line in lines] == [(2, 0)]
+    assert not all_equal(lines)
+
+
+def test_a_series_that_nobody_stated_is_a_difference() -> None:
+    lines = compare(
+        manifest(stated("messages", 2, author="customer")),
+        board(
+            published("messages", {"value": 2}, author="customer"),
+            published("messages", {"value": 1}, author="bot"),
+        ),
+    )
+
+    assert [(str(line.key), line.equal) for line in lines] == [
+        ("messages bot", False),
+        ("messages customer", True),
+    ]
+
+
+def test_a_published_zero_says_the_same_as_nothing() -> None:
+    lines = compare(
+        manifest(stated("messages", 2, author="customer")),
+        board(
+            published("messages", {"value": 2}, author="customer"),
+            published("messages", {"value": 0}, author="bot"),
+            published("reply_time", {"count": 0, "sum_ms": 0}),
+        ),
+    )
+
+    assert all_equal(lines)
+
+
+def test_what_the_manifest_does_not_speak_of_is_left_out() -> None:
+    lines = compare(
+        manifest(stated("conversations", 1, transition="opened")),
+        board(
+            published("conversations", {"value": 1}, transition="opened"),
+            published("conversations", {"value": 5}, transition="closed"),
+            published("corrections", {"value": 7}),
+            {"metric": "queue_length", "labels": {"tenant": "acme"}, "now": {"value": 3}},
+        ),
+    )
+
+    assert all_equal(lines)
+    assert len(lines) == 1
+
+
+def test_an_attempt_that_was_repeated_may_count_as_a_duplicate() -> None:
+    """A request that was answered 503 may have been stored all the same."""
+    expected = stated("duplicate_events", 3)
+
+    def equal(value: int) -> bool:
+        series = published("duplicate_events", {"value": value})
+        return all_equal(compare(manifest(expected, repeated=2), board(series)))
+
+    assert [value for value in range(8) if equal(value)] == [3, 4, 5]
+
+
+def test_an_empty_comparison_proves_nothing() -> None:
+    assert not all_equal(compare(manifest(), board()))
