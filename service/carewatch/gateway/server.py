@@ -25,6 +25,9 @@ RETRY_AFTER_S: Final = 2
 KEEPALIVE_S: Final = 15
 """Ends idle connections and dripped request heads; a dripped body ends by the read timeout."""
 
+LINGER_S: Final = 2
+"""How long the rest of a refused body is thrown away, so that its sender can read the answer."""
+
 IN_FLIGHT_BYTES: Final = 67_108_864
 """Bodies held at once; beyond it requests are told to come back."""
 
@@ -77,7 +80,12 @@ class Gateway:
 
     async def _listen(self, app: web.Application, host: str, port: int, setting: str) -> str:
         runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=5
+            app,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=KEEPALIVE_S,
+            lingering_time=LINGER_S,
+            shutdown_timeout=5,
         )
         await runner.setup()
         self._runners.append(runner)

@@ -1,0 +1,331 @@
+"""The answers of the real HTTP server, over a real Kafka."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from carewatch.bootstrap import build_gateway
+from carewatch.domain.errors import ConfigError
+from carewatch.gateway import server
+from carewatch.gateway.server import Gateway
+from carewatch.local.kafka import LocalKafka
+from carewatch.local.ports import free_port
+from carewatch.settings import GatewaySettings, KafkaSettings, Settings
+from carewatch.wire.envelope import decode_envelope
+from support import hooks
+from support.eventually import eventually
+
+NOWHERE = "127.0.0.1:1"
+SMALL = 2048
+COUNTS = {"care.events": 2, "care.dead": 1}
+
+
+def settings(bootstrap_servers: str, **gateway: int) -> Settings:
+    return Settings(
+        kafka=KafkaSettings(bootstrap_servers=bootstrap_servers),
+        gateway=GatewaySettings(
+            **{"port": 0, "metrics_port": 0, "body_limit_bytes": SMALL, **gateway}  # type: ignore[arg-type]
+        ),
+        accounts=hooks.account_settings(),
+        privacy=hooks.PRIVACY,
+        testing=True,
+    )
+
+
+class Door:
+    """A running gateway and an HTTP client."""
+
+    def __init__(self, gateway: Gateway, client: aiohttp.ClientSession) -> None:
+        self.gateway = gateway
+        self.client = client
+
+    async def post(
+        self, channel: str, body: bytes, headers: dict[str, str] | None = None, path: str = ""
+    ) -> aiohttp.ClientResponse:
+        account = hooks.ACCOUNTS[channel].account_ref
+        signed = hooks.signature(channel, body) if headers is None else headers
+        url = self.gateway.url + (path or f"/hooks/{channel}/{account}")
+        async with self.client.post(url, data=BytesIO(body), headers=signed) as response:
+            await response.read()
+            return response
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with self.client.get(self.gateway.url + path) as response:
+            return response.status, await response.text()
+
+    async def sample(self, name: str) -> float:
+        """One line of /metrics."""
+        async with self.client.get(self.gateway.metrics_url + "/metrics") as response:
+            lines = (await response.text()).splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(name + " "))
+
+    async def until_ready(self) -> None:
+        async def ready() -> bool | None:
+            return True if (await self.get("/readyz"))[0] == 200 else None
+
+        await eventually(ready, within_s=60)
+
+
+@contextlib.asynccontextmanager
+async def running(config: Settings) -> AsyncIterator[Door]:
+    gateway = build_gateway(config, lambda: hooks.NOW)
+    await gateway.start()
+    try:
+        async with aiohttp.ClientSession() as client:
+            yield Door(gateway, client)
+    finally:
+        await gateway.stop()
+
+
+async def create_topics(bootstrap_servers: str) -> None:
+    """The two topics the gateway writes to, empty."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await client.start()
+    try:
+        there = {"care.events", "care.dead"} & set(await client.list_topics())
+        if there:
+            await client.delete_topics(sorted(there))
+
+            async def gone() -> bool | None:
+                return None if there & set(await client.list_topics()) else True
+
+            await eventually(gone)
+        await client.create_topics(
+            [
+                NewTopic(name, count, 1, topic_configs={"max.message.bytes": "6291456"})
+                for name, count in COUNTS.items()
+            ]
+        )
+    finally:
+        await client.close()
+
+
+Stored = tuple[int, bytes, dict[str, bytes]]
+
+
+async def stored(bootstrap_servers: str, topic: str) -> list[Stored]:
+    """Everything in a topic: timestamp, value, headers."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=8_388_608,
+    )
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, number) for number in range(COUNTS[topic])]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        found = []
+        while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                found += [(r.timestamp, r.value, dict(r.headers)) for r in records]
+        return found
+    finally:
+        await consumer.stop()
+
+
+def message(number: int, text: str = "hello") -> bytes:
+    return json.dumps(
+        {
+            "type": "care.message.created",
+            "timestamp": "2026-01-05T10:00:00.000Z",
+            "data": {
+                "conversation_key": f"c{number}",
+                "actor": {"kind": "customer", "key": f"u{number}"},
+                "message": {"key": f"m{number}", "direction": "inbound", "text": text},
+            },
+        }
+    ).encode()
+
+
+def padded(channel: str, size: int) -> bytes:
+    """A body of exactly `size` bytes that means nothing."""
+    head = b'{"object":"x","event":"inbox_updated","pad":"'
+    return head + b"x" * (size - len(head) - 2) + b'"}'
+
+
+async def test_refusals_need_no_kafka() -> None:
+    async with running(settings(NOWHERE)) as door:
+        good = message(1)
+        signed = hooks.signature("generic", good)
+        stale = hooks.signature("generic", good, at=hooks.NOW - 301_000)
+        answers = {
+            "unsigned": await door.post("generic", good, {}),
+            "wrongly signed": await door.post("generic", good + b" ", signed),
+            "stale": await door.post("generic", good, stale),
+            "unknown account": await door.post("generic", good, path="/hooks/generic/nobody"),
+            "unknown channel": await door.post("generic", good, path="/hooks/fax/web-1"),
+            "encoded": await door.post("generic", good, signed | {"Content-Encoding": "gzip"}),
+            "too large": await door.post("generic", padded("generic", SMALL + 1)),
+            "kafka away": await door.post("generic", good),
+        }
+        async with door.client.put(door.gateway.url + "/hooks/generic/web-1") as response:
+            await response.read()
+            answers["put"] = response
+        async with door.client.get(door.gateway.url + "/hooks/generic/web-1") as response:
+            await response.read()
+            answers["get without a handshake"] = response
+
+        assert {kind: answer.status for kind, answer in answers.items()} == {
+            "unsigned": 401,
+            "wrongly signed": 401,
+            "stale": 401,
+            "unknown account": 404,
+            "unknown channel": 404,
+            "encoded": 415,
+            "too large": 413,
+            "kafka away": 503,
+            "put": 405,
+            "get without a handshake": 405,
+        }
+        assert answers["kafka away"].headers["Retry-After"] == str(server.RETRY_AFTER_S)
+        assert answers["put"].headers["Allow"] == "GET, POST"
+        assert {await answer.text() for answer in answers.values()} == {""}
+        for outcome, count in (("unverified", 2), ("stale", 1), ("unavailable", 1)):
+            name = f'care_webhook_requests_total{{channel="generic",outcome="{outcome}"}}'
+            assert await door.sample(name) == count
+
+
+async def test_it_lives_without_kafka_and_says_that_it_is_not_ready() -> None:
+    async with running(settings(NOWHERE)) as door:
+        status, text = await door.get("/readyz")
+
+        assert (await door.get("/livez"))[0] == 200
+        assert status == 503
+        assert json.loads(text)["ready"] is False
+
+
+async def test_metas_handshake_is_answered_as_plain_text() -> None:
+    async with running(settings(NOWHERE)) as door:
+        token = hooks.TOKENS["whatsapp"]
+        query = f"hub.mode=subscribe&hub.challenge=%3Cb%3E1&hub.verify_token={token}"
+        url = f"{door.gateway.url}/hooks/whatsapp/wa-1?"
+        async with door.client.get(url + query) as response:
+            assert (response.status, await response.text()) == (200, "<b>1")
+            assert response.content_type == "text/plain"
+        async with door.client.get(url + query + "x") as response:
+            assert (response.status, await response.text()) == (401, "")
+
+
+async def test_a_body_without_a_length_is_cut_at_the_limit() -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield b"x" * SMALL
+
+    async with running(settings(NOWHERE)) as door:
+        url = f"{door.gateway.url}/hooks/generic/web-1"
+        async with door.client.post(url, data=drip()) as response:
+            assert response.status == 413
+
+
+async def test_a_body_that_does_not_arrive_is_given_up() -> None:
+    async with running(settings(NOWHERE, read_timeout_ms=100)) as door:
+        where = urlsplit(door.gateway.url)
+        reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        writer.write(
+            b"POST /hooks/generic/web-1 HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{"
+        )
+        answer = await asyncio.wait_for(reader.read(), 30)
+        writer.close()
+
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("setting", ["port", "metrics_port"])
+async def test_a_taken_port_is_named_with_its_setting(setting: str) -> None:
+    taken = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+    port = taken.sockets[0].getsockname()[1]
+    gateway = build_gateway(settings(NOWHERE, **{setting: port}), lambda: hooks.NOW)
+    try:
+        with pytest.raises(ConfigError, match=rf"gateway\.{setting}: port {port} .* is taken"):
+            await gateway.start()
+    finally:
+        taken.close()
+        await taken.wait_closed()
+
+
+@pytest.mark.broker
+async def test_what_is_answered_with_200_is_stored(broker: "LocalKafka") -> None:
+    await create_topics(broker.bootstrap_servers)
+    async with running(settings(broker.bootstrap_servers)) as door:
+        await door.until_ready()
+        broken = b"{ Ada"
+        batch = next(f for f in hooks.fixtures() if "cloudevents_batch" in f.name).body
+        large = padded("whatsapp", 3_000_000)
+        answers = [
+            await door.post("generic", message(1)),
+            await door.post("chatwoot", broken),
+            await door.post("generic", batch),
+            await door.post("whatsapp", large),
+            await door.post("whatsapp", padded("whatsapp", 5_000_000)),
+        ]
+
+        assert [answer.status for answer in answers] == [200, 200, 200, 200, 413]
+    events = await stored(broker.bootstrap_servers, "care.events")
+    dead = await stored(broker.bootstrap_servers, "care.dead")
+    assert sorted(decode_envelope(value).type for _, value, _ in events) == [
+        "care.message.created",
+        "care.queue.entered",
+        "care.queue.left",
+    ]
+    assert {timestamp for timestamp, _, _ in events} == {hooks.NOW}
+    assert [(value, headers["reason"]) for _, value, headers in dead] == [
+        (broken, b"not_json"),
+        (batch, b"schema"),
+        (large, b"unmapped"),
+    ]
+
+
+@pytest.mark.broker
+async def test_it_recovers_from_an_outage_without_a_restart(tmp_path: Path) -> None:
+    """Kafka away at the start, there, away in the middle, there again: no id changes."""
+    port = free_port()
+    async with running(settings(f"127.0.0.1:{port}")) as door:
+        assert (await door.post("generic", message(1))).status == 503
+        with LocalKafka(tmp_path, port=port) as kafka:
+            await create_topics(kafka.bootstrap_servers)
+            await door.until_ready()
+            assert (await door.post("generic", message(1))).status == 200
+
+            await asyncio.to_thread(kafka.kill)
+            away = await door.post("generic", message(2))
+            assert (away.status, away.headers["Retry-After"]) == (503, str(server.RETRY_AFTER_S))
+
+            await asyncio.to_thread(kafka.start)
+
+            async def accepted() -> bool | None:
+                return True if (await door.post("generic", message(2))).status == 200 else None
+
+            await eventually(accepted, within_s=60)
+            events = await stored(kafka.bootstrap_servers, "care.events")
+    ids = [decode_envelope(value).id for _, value, _ in events]
+    assert len(set(ids)) == 2
+
+
+@pytest.mark.broker
+async def test_it_creates_no_topic(tmp_path: Path) -> None:
+    with LocalKafka(tmp_path) as kafka:
+        async with running(settings(kafka.bootstrap_servers)) as door:
+
+            async def told() -> bool | None:
+                remedy = "carewatch topics apply"
+                return True if remedy in (await door.get("/readyz"))[1] else None
+
+            await eventually(told, within_s=60)
+            assert (await door.post("generic", message(1))).status == 503
+        client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+        await client.start()
+        try:
+            assert await client.list_topics() == []
+        finally:
+            await client.close()
