@@ -1,17 +1,28 @@
 """The composition root: settings -> gateway, worker, board. Nobody else knows everybody."""
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import CollectorRegistry
 
 from carewatch.channels import CHANNELS
-from carewatch.clock import Clock
+from carewatch.clock import Clock, system_clock
 from carewatch.engine.connection import kafka_options
+from carewatch.engine.engine import Engine
+from carewatch.exporter.feed import Feed
+from carewatch.exporter.server import BoardServer
 from carewatch.gateway.dead import seal_of
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Publisher
 from carewatch.gateway.receive import Receiver, doors_of
 from carewatch.gateway.server import Gateway
+from carewatch.processors import PROCESSORS
 from carewatch.settings import Settings
+from carewatch.wall.routes import wall_routes
+from carewatch.wall.view import build_view
 from carewatch.wire import topics
+
+if TYPE_CHECKING:
+    import faust
 
 
 def build_gateway(settings: Settings, clock: Clock) -> Gateway:
@@ -41,3 +52,23 @@ def build_gateway(settings: Settings, clock: Clock) -> Gateway:
         metrics=metrics,
     )
     return Gateway(settings.gateway, clock, receiver, (events, dead), metrics)
+
+
+def wire_worker(settings: Settings, clock: Clock = system_clock) -> "faust.App":
+    """The Faust app of the stream worker: all processors under the engine. Starts nothing."""
+    from carewatch.streams.app import build_app  # noqa: PLC0415 - only the worker pays for Faust
+
+    return build_app(settings, Engine(PROCESSORS, settings, clock))
+
+
+def build_board(settings: Settings, clock: Clock) -> BoardServer:
+    """The board, not started yet. Must be called inside a running event loop."""
+    tenants = tuple(sorted({account.tenant for account in settings.accounts}))
+    return BoardServer(
+        settings.board,
+        feed=Feed(kafka_options(settings.kafka), tenants=tenants),
+        clock=clock,
+        message=build_view,
+        routes=wall_routes(),
+        registry=CollectorRegistry(),
+    )
