@@ -4,11 +4,11 @@ import pytest
 
 from carewatch.engine.partition import Partition
 from carewatch.engine.ports import Message
-from carewatch.processors.base import PartitionContext
+from carewatch.processors.base import PartitionContext, Record
 from support.fake_clients import FakeProducer, FakeReader, Host, Weather
 from support.fake_group import Coordinator, FakeGroup
 from support.fake_log import FakeLog
-from support.two_stages import oracle, stages
+from support.two_stages import stages
 from support.two_stages.cluster import TIMINGS, TOPICS, SilentObserver
 from support.two_stages.stages import SOURCE
 from support.world import Process, World
@@ -51,7 +51,7 @@ class Room:
         self.coordinator.owners = {0: group.member}
         group.seek(0, 0)
 
-    def source(self) -> list[oracle.Record]:
+    def source(self) -> list[Record]:
         return self.log.committed(SOURCE, 0)
 
 

@@ -17,7 +17,8 @@ async def note(into: list[str], *, times: int = 1000) -> None:
 
 
 def test_a_killed_process_runs_no_line_more_not_even_its_clean_up() -> None:
-    world, said = World(1), []
+    world = World(1)
+    said: list[str] = []
     process = world.process("p")
     process.spawn(note(said))
     world.run(lambda: len(said) == 3, max_steps=1000)
@@ -29,7 +30,8 @@ def test_a_killed_process_runs_no_line_more_not_even_its_clean_up() -> None:
 
 
 def test_a_frozen_process_goes_on_where_it_was() -> None:
-    world, said = World(1), []
+    world = World(1)
+    said: list[str] = []
     process = world.process("p")
     process.spawn(note(said, times=3))
     world.run(lambda: len(said) == 1, max_steps=1000)

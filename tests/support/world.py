@@ -176,12 +176,16 @@ class World:
         self.steps += 1
         return True
 
-    def run(self, done: Callable[[], bool], *, max_steps: int) -> bool:
-        """Steps until `done()`; False when nothing is left to do or the steps are used up."""
+    def run(self, done: Callable[[], bool], *, max_steps: int, every: int = 1) -> bool:
+        """Steps until `done()`; False when nothing is left to do or the steps are used up.
+
+        `every`: how many steps to take between two looks at `done()`.
+        """
         limit = self.steps + max_steps
         while not done():
-            if self.steps >= limit or not self.step():
-                return False
+            for _ in range(every):
+                if self.steps >= limit or not self.step():
+                    return False
         return True
 
     def complete(self, task: asyncio.Task[T], *, max_steps: int = 1_000_000) -> T:

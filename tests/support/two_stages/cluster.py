@@ -33,7 +33,7 @@ TIMINGS = Timings(start=5.0, flush=1.5, pause=0.02, idle=0.3)
 TRANSACTION_MS = 2_000
 FLUSH_S = 0.1
 BEAT_S = 0.25
-EMPTY_S = 0.09
+EMPTY_S = 0.15
 """How long a worker waits after a fetch that brought nothing."""
 
 STOOD_STILL_MS = 1_500
@@ -241,7 +241,7 @@ class Cluster:
         if self.design.second_writer:
             self._start_second_writer()
         self.world.at(FAULTS_MS * 1000 + 1, self._calm)
-        finished = self.world.run(self._over, max_steps=2_000_000)
+        finished = self.world.run(self._over, max_steps=2_000_000, every=64)
         found = [] if finished and self._complete() else ["not finished"]
         if self.refused:
             found.append("refused to go on")
@@ -361,7 +361,7 @@ class Cluster:
 
     def _over(self) -> bool:
         now = self.world.now()
-        if now <= FAULTS_MS or self.world.steps % 50:
+        if now <= FAULTS_MS:
             return False
         return now > LIMIT_MS or self._complete()
 
