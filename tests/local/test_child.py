@@ -9,7 +9,7 @@ import pytest
 
 from carewatch.domain.errors import Refused
 from carewatch.local.child import Child, stop_all
-from carewatch.local.demo import Ports, demo_environ
+from carewatch.local.options import Ports, demo_environ
 from carewatch.local.ports import HOST, free_port, is_free
 
 PORTS = Ports(

@@ -10,13 +10,12 @@ from carewatch.cli import main
 from carewatch.domain.durations import parse_duration
 from carewatch.domain.errors import ConfigError
 from carewatch.local import demo_config
-from carewatch.local.comparison import Amount, Key, Line
-from carewatch.local.demo import (
+from carewatch.local.comparison import Amount, Key, Line, report
+from carewatch.local.options import (
     USUAL_PORTS,
     choose_port,
     demo_environ,
     refuse_used_folder,
-    report,
 )
 from carewatch.local.ports import HOST, free_port, is_free
 from carewatch.rulebooks.folder import read_rulebook

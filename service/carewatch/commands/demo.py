@@ -1,6 +1,6 @@
 """`carewatch demo`: everything on this machine."""
 
-import contextlib
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -8,14 +8,8 @@ from pathlib import Path
 import click
 
 from carewatch.commands.broker import show_progress
-from carewatch.local.demo import (
-    USUAL_PORTS,
-    Options,
-    Ports,
-    choose_port,
-    refuse_used_folder,
-    run_demo,
-)
+from carewatch.local.demo import INTERRUPTED, run_demo
+from carewatch.local.options import USUAL_PORTS, Options, Ports, choose_port, refuse_used_folder
 from carewatch.local.screen import screen_for_stdout
 
 _PORT = click.IntRange(1, 65_535)
@@ -55,8 +49,10 @@ def command(
     gateway's door. Ctrl-C ends all of it and leaves nothing running.
 
     With --for SECONDS it ends by itself: when every deadline has passed, the published totals are
-    compared with what the simulator says they must be. That needs a fresh --data folder (or none:
-    then a temporary one is used, and removed). Exit status: 0, or 1 for any difference.
+    compared with what the simulator says they must be. That needs a fresh --data folder, or none.
+    Exit status: 0, or 1 for any difference; 130 after Ctrl-C.
+
+    Without --data a temporary folder is used. It is removed at the end, unless something failed.
 
     A default port that is taken is replaced by a free one.
     """
@@ -73,19 +69,16 @@ def command(
         ),
         board=choose_port("--board-port", board_port, usual.board, click.echo),
     )
-    with contextlib.ExitStack() as stack:
-        if data is None:
-            folder = Path(
-                stack.enter_context(
-                    tempfile.TemporaryDirectory(
-                        prefix="carewatch-demo-", ignore_cleanup_errors=True
-                    )
-                )
-            )
-        else:
-            folder = data.absolute()
-            if seconds is not None:
-                refuse_used_folder(folder)
-        options = Options(folder=folder, ports=ports, seconds=seconds, rate=rate, seed=seed)
+    if data is not None and seconds is not None:
+        refuse_used_folder(data)
+    folder = Path(tempfile.mkdtemp(prefix="carewatch-demo-")) if data is None else data.absolute()
+    options = Options(folder=folder, ports=ports, seconds=seconds, rate=rate, seed=seed)
+    status = 1
+    try:
         status = run_demo(options, screen_for_stdout(), show_progress)
+    finally:
+        if data is None and status in {0, INTERRUPTED}:
+            shutil.rmtree(folder, ignore_errors=True)
+        elif status == 1:
+            click.echo(f"data and logs are kept: {folder}", err=True)
     sys.exit(status)

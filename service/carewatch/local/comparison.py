@@ -103,3 +103,38 @@ def _published(board: Document, manifest: Document) -> dict[Key, Amount]:
 def all_equal(lines: list[Line]) -> bool:
     """Whether nothing differs; no lines at all are a difference too."""
     return bool(lines) and all(line.equal for line in lines)
+
+
+def report(lines: list[Line]) -> list[str]:
+    """The comparison as a table, and its verdict."""
+    table = [("channel", "metric", "expected", "published", "")]
+    table += [
+        (
+            line.key.channel,
+            str(line.key).strip(),
+            str(line.expected),
+            str(line.published),
+            "ok" if line.equal else "DIFFERENT",
+        )
+        for line in lines
+    ]
+    widths = [max(len(row[column]) for row in table) for column in range(5)]
+    said = [
+        "  ".join(
+            (
+                row[0].ljust(widths[0]),
+                row[1].ljust(widths[1]),
+                row[2].rjust(widths[2]),
+                row[3].rjust(widths[3]),
+                row[4],
+            )
+        ).rstrip()
+        for row in table
+    ]
+    wrong = sum(not line.equal for line in lines)
+    verdict = (
+        f"all {len(lines)} published totals are what the simulator says they must be"
+        if all_equal(lines)
+        else f"{wrong} of {len(lines)} published totals are not what they must be"
+    )
+    return [*said, "", verdict]

@@ -10,21 +10,20 @@ import json
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 
-from carewatch.domain.errors import ConfigError, Refused
+from carewatch.domain.errors import Refused
 from carewatch.local import demo_config
 from carewatch.local.child import Child, stop_all
-from carewatch.local.comparison import Line, all_equal, compare
+from carewatch.local.comparison import Line, all_equal, compare, report
 from carewatch.local.jars import Progress
 from carewatch.local.kafka import LocalKafka
-from carewatch.local.ports import HOST, free_port, is_free
+from carewatch.local.options import Options, demo_environ
+from carewatch.local.ports import HOST
 from carewatch.local.screen import Screen
 from carewatch.settings import load_settings
 
@@ -42,79 +41,6 @@ KAFKA_GRACE_S: Final = 4
 INTERRUPTED: Final = 130
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """Every port the demo listens on, all on the loopback."""
-
-    kafka: int
-    controller: int
-    gateway: int
-    gateway_metrics: int
-    worker_metrics: int
-    board: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What was asked for. `seconds` None: until Ctrl-C, without a comparison at the end."""
-
-    folder: Path
-    ports: Ports
-    seconds: int | None
-    rate: int
-    seed: int
-
-
-USUAL_PORTS: Final = Ports(
-    kafka=9092, controller=9093, gateway=8080, gateway_metrics=9110, worker_metrics=9109, board=9108
-)
-
-
-def choose_port(option: str, asked: int | None, usual: int, say: Callable[[str], None]) -> int:
-    """The port that was asked for, else the usual one, else a free one, which is said.
-
-    Raises ConfigError when a port that was asked for is taken.
-    """
-    if asked is not None:
-        if not is_free(asked):
-            raise ConfigError(f"{option}: port {asked} of {HOST} is taken; choose another one")
-        return asked
-    if is_free(usual):
-        return usual
-    port = free_port()
-    say(f"port {usual} is taken: using {port} instead ({option} chooses another)")
-    return port
-
-
-def refuse_used_folder(folder: Path) -> None:
-    """Raises ConfigError when an earlier run left data: its totals would be in the comparison."""
-    if (folder / "kafka").exists():
-        raise ConfigError(
-            f"--for compares totals since the beginning, and {folder} holds those of an earlier "
-            "run: name a new folder with --data, leave --data out, or leave --for out"
-        )
-
-
-def demo_environ(environ: Mapping[str, str], ports: Ports) -> dict[str, str]:
-    """What the children see: settings of the person's own carewatch must not leak in."""
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if not name.startswith("CAREWATCH_") or name == "CAREWATCH_CACHE"
-    }
-    return {
-        **kept,
-        **demo_config.random_secrets(),
-        "PYTHONUNBUFFERED": "1",
-        "CAREWATCH_CONFIG": str(demo_config.FOLDER),
-        "CAREWATCH_KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{ports.kafka}",
-        "CAREWATCH_GATEWAY_PORT": str(ports.gateway),
-        "CAREWATCH_GATEWAY_METRICS_PORT": str(ports.gateway_metrics),
-        "CAREWATCH_WORKER_METRICS_PORT": str(ports.worker_metrics),
-        "CAREWATCH_BOARD_PORT": str(ports.board),
-    }
-
-
 def run_demo(options: Options, screen: Screen, progress: Progress) -> int:
     """Runs it to its end; returns the exit status: 0, 1 for a difference, 130 for Ctrl-C.
 
@@ -130,6 +56,7 @@ def run_demo(options: Options, screen: Screen, progress: Progress) -> int:
     )
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
+        screen.say(f"starting Kafka; data and logs: {options.folder}")
         kafka.start()
         screen.say(f"Kafka on {kafka.bootstrap_servers}")
         return asyncio.run(_Demo(options, screen, kafka).run())
@@ -204,10 +131,13 @@ class _Demo:
         with self._screen.live():
             figures = asyncio.create_task(self._show())
             try:
-                return await self._traffic()
+                lines = await self._traffic()
             finally:
                 figures.cancel()
                 await asyncio.gather(figures, return_exceptions=True)
+        for text in report(lines):
+            self._screen.say(text)
+        return 0 if all_equal(lines) else 1
 
     async def _come_up(self) -> None:
         """Topics, then the rulebook before the gateway; worker and board meanwhile."""
@@ -217,7 +147,10 @@ class _Demo:
         worker = self._child("worker", "worker", lasting=True)
         board = self._child("board", "board", lasting=True)
         await self._child("rulebook", "rulebook", "publish", "--wait").succeed()
-        self._screen.say("rulebook in force: first and next replies within 8 s")
+        self._screen.say(
+            f"rulebook in force: a first reply within {demo_config.FIRST_REPLY}, "
+            f"each next one within {demo_config.NEXT_REPLY}"
+        )
         gateway = self._child("gateway", "gateway", lasting=True)
         for child, port in (
             (gateway, ports.gateway),
@@ -231,11 +164,10 @@ class _Demo:
             f"  metrics  {self._board}/metrics\n"
             f"  API      {self._board}/api/v1/board\n"
             f"  webhooks {self._gateway}/hooks/{{channel}}/{{account}}\n"
-            f"  logs     {self._options.folder}\n"
         )
 
-    async def _traffic(self) -> int:
-        """Feeds the gateway; with an end, compares what was published."""
+    async def _traffic(self) -> list[Line]:
+        """Feeds the gateway; when that has ended, compares what was published."""
         options = self._options
         arguments = [
             *("simulate", "--gateway", self._gateway),
@@ -255,10 +187,7 @@ class _Demo:
             f"traffic has ended: {requests['total']} requests of {manifest['conversations']} "
             "conversations; waiting until every deadline has passed"
         )
-        lines = await self._compare(manifest)
-        for text in report(lines):
-            self._screen.say(text)
-        return 0 if all_equal(lines) else 1
+        return await self._compare(manifest)
 
     async def _compare(self, manifest: Mapping[str, Any]) -> list[Line]:
         """Once every stage has passed the manifest's last instant."""
@@ -268,25 +197,27 @@ class _Demo:
             async with asyncio.timeout(SETTLE_TIMEOUT_S):
                 while not self._passed(board, settled):
                     await asyncio.sleep(0.5)
-                    board = await self._read_board()
+                    board = await self._read_board() or board
         except TimeoutError:
             raise Refused(
                 f"the pipeline has not passed {manifest['settled_at']} after {SETTLE_TIMEOUT_S} s: "
-                f"heartbeats {board.get('heartbeats')}; see the logs in {self._options.folder}"
+                f"heartbeats {board.get('heartbeats')}"
             ) from None
         lines = compare(manifest, board)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EQUAL_WITHIN_S):
                 while not all_equal(lines):
                     await asyncio.sleep(0.5)
-                    lines = compare(manifest, await self._read_board())
+                    board = await self._read_board() or board
+                    lines = compare(manifest, board)
         return lines
 
     def _passed(self, board: Mapping[str, Any], instant: datetime) -> bool:
         beats = [datetime.fromisoformat(text) for text in board.get("heartbeats", {}).values()]
         return len(beats) == self._partitions and min(beats) > instant
 
-    async def _read_board(self) -> dict[str, Any]:
+    async def _read_board(self) -> dict[str, Any] | None:
+        """The board's figures; None when it does not answer: those who ask, ask again."""
         timeout = aiohttp.ClientTimeout(total=10)
         try:
             async with (
@@ -296,8 +227,8 @@ class _Demo:
                 answer.raise_for_status()
                 document: dict[str, Any] = await answer.json()
                 return document
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise Refused(f"the board does not answer: {type(error).__name__}") from error
+        except (aiohttp.ClientError, TimeoutError):
+            return None
 
     async def _show(self) -> None:
         """Hands the board's stream to the screen; a break is bridged."""
@@ -332,38 +263,3 @@ class _Demo:
         (self._lasting if lasting else self._brief).append(child)
         child.start()
         return child
-
-
-def report(lines: list[Line]) -> list[str]:
-    """The comparison as a table, and its verdict."""
-    table = [("channel", "metric", "expected", "published", "")]
-    table += [
-        (
-            line.key.channel,
-            str(line.key).strip(),
-            str(line.expected),
-            str(line.published),
-            "ok" if line.equal else "DIFFERENT",
-        )
-        for line in lines
-    ]
-    widths = [max(len(row[column]) for row in table) for column in range(5)]
-    said = [
-        "  ".join(
-            (
-                row[0].ljust(widths[0]),
-                row[1].ljust(widths[1]),
-                row[2].rjust(widths[2]),
-                row[3].rjust(widths[3]),
-                row[4],
-            )
-        ).rstrip()
-        for row in table
-    ]
-    wrong = sum(not line.equal for line in lines)
-    verdict = (
-        f"all {len(lines)} published totals are what the simulator says they must be"
-        if all_equal(lines)
-        else f"{wrong} of {len(lines)} published totals are not what they must be"
-    )
-    return [*said, "", verdict]
