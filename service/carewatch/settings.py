@@ -252,7 +252,7 @@ def _contradictions(file: YamlFile, settings: Settings, *, secrets: bool) -> lis
             says = f"{name} is configured twice; keep one (several secrets go in its list)"
             found.append(file.mistake((*place, "account"), says))
         seen.add((account.channel, account.account))
-        if not account.secrets:
+        if not account.secrets and account.verify_token is None:
             says = f"{name} has none, so every request would be refused; name one as env: or file:"
             found.append(file.mistake((*place, "secrets"), says))
         if isinstance(tenants, dict) and account.tenant not in tenants:

@@ -72,6 +72,40 @@ def test_mistakes_of_settings_and_rulebook_are_listed_together_each_once(tmp_pat
     ]
 
 
+ACCOUNT = """\
+accounts:
+  - {channel: generic, account: web-1, tenant: acme, secrets: [env:WEB_SECRET]}
+privacy:
+  customer_keys: {acme: env:KEY}
+  agent_keys: {acme: env:KEY}
+  dead_letter_key: env:KEY
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            ("generic", "genric"),
+            "2: accounts[0].channel: there is no channel 'genric'; did you mean \"generic\"?",
+        ),
+        (("env:WEB_SECRET", "env:BAD"), "2: accounts[0]: a secret has not the form that generic"),
+        (("  dead_letter_key: env:KEY\n", ""), "3: privacy.dead_letter_key: is not set"),
+    ],
+)
+def test_what_the_gateway_would_refuse_is_said_before_it_starts(
+    tmp_path: Path, change: tuple[str, str], expected: str
+) -> None:
+    (tmp_path / "carewatch.yaml").write_text(ACCOUNT.replace(*change))
+    environ = {"WEB_SECRET": "whsec_c2VjcmV0", "KEY": "k" * 32, "BAD": "whsec_%%%"}
+
+    result = CliRunner().invoke(main, ["check", "--config", str(tmp_path)], env=environ)
+
+    assert result.exit_code == 2, result.output
+    assert f"carewatch.yaml:{expected}" in result.output
+    assert "1 mistake in the configuration" in result.output
+
+
 def test_a_missing_folder_is_named() -> None:
     result = CliRunner().invoke(main, ["check", "--config", "nowhere"])
 

@@ -9,12 +9,16 @@ import click
 import msgspec
 from ruamel.yaml import YAML
 
+from carewatch.channels import CHANNELS
 from carewatch.domain.errors import ConfigError
+from carewatch.gateway.dead import seal_of
+from carewatch.gateway.receive import doors_of
 from carewatch.rulebooks.folder import read_document
 from carewatch.rulebooks.summary import describe_rulebook
 from carewatch.settings import FILE, Secret, Settings, config_folder, read_settings
+from carewatch.shape import nearest
 from carewatch.wire.rulebooks import encode_document, hash_document
-from carewatch.yamlfile import Mistake, read_yaml
+from carewatch.yamlfile import Mistake, YamlFile, read_yaml
 
 
 @click.command()
@@ -39,13 +43,40 @@ def command(folder: Path | None, without_secrets: bool) -> None:
     file = read_yaml(chosen / FILE, mistakes)
     settings = read_settings(file, chosen, os.environ, mistakes, secrets=not without_secrets)
     document = read_document(chosen, mistakes)
-    if settings is None or document is None:
+    if file is not None and settings is not None:
+        _check_doors(file, settings, mistakes, secrets=not without_secrets)
+    if mistakes or settings is None or document is None:
         raise ConfigError(_list_mistakes(mistakes))
     click.echo(f"# {chosen / FILE} and CAREWATCH_* variables")
     click.echo(_show_settings(settings))
     click.echo(f"# rulebook {hash_document(encode_document(document))}, first match wins")
     for line in describe_rulebook(document):
         click.echo(line)
+
+
+def _check_doors(
+    file: YamlFile, settings: Settings, mistakes: list[Mistake], *, secrets: bool
+) -> None:
+    """What the gateway would refuse to start with: better said here than on the day."""
+    names = [channel.name for channel in CHANNELS]
+    for at, account in enumerate(settings.accounts):
+        if account.channel not in names:
+            says = f"there is no channel {account.channel!r}; {nearest(account.channel, names)}"
+            mistakes.append(file.mistake(("accounts", at, "channel"), says))
+        elif secrets:
+            alone = msgspec.structs.replace(settings, accounts=(account,))
+            try:
+                doors_of(alone, CHANNELS)
+            except ConfigError as error:
+                place = f"accounts: {account.channel}/{account.account}: "
+                says = str(error).removeprefix(place)
+                mistakes.append(file.mistake(("accounts", at), says))
+    if settings.accounts and secrets:
+        try:
+            seal_of(settings)
+        except ConfigError as error:
+            says = str(error).removeprefix("privacy.dead_letter_key ")
+            mistakes.append(file.mistake(("privacy", "dead_letter_key"), says))
 
 
 def _list_mistakes(mistakes: list[Mistake]) -> str:

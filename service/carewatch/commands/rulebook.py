@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+from collections.abc import Coroutine
 from pathlib import Path
 
 import click
 
 from carewatch.clock import system_clock
+from carewatch.domain.errors import Retryable
 from carewatch.domain.times import format_time
 from carewatch.engine.changelog import KafkaLog
 from carewatch.engine.cluster import partition_counts
@@ -46,7 +48,7 @@ def command() -> None:
 def publish(folder: Path | None, wait: bool) -> None:
     """Publish the folder's rulebook; nothing happens if it is the newest already."""
     settings = load_settings(folder, secrets=False)
-    asyncio.run(_publish(settings, folder, wait=wait))
+    _run(settings, _publish(settings, folder, wait=wait))
 
 
 @command.command()
@@ -54,7 +56,17 @@ def publish(folder: Path | None, wait: bool) -> None:
 def show(folder: Path | None) -> None:
     """Show every published rulebook, and the policies of the newest."""
     settings = load_settings(folder, secrets=False)
-    asyncio.run(_show(settings))
+    _run(settings, _show(settings))
+
+
+def _run(settings: Settings, work: Coroutine[None, None, None]) -> None:
+    try:
+        asyncio.run(work)
+    except Retryable as error:
+        servers = settings.kafka.bootstrap_servers
+        raise Retryable(
+            f"Kafka at {servers} (kafka.bootstrap_servers) could not be used: {error}"
+        ) from error
 
 
 async def _publish(settings: Settings, folder: Path | None, *, wait: bool) -> None:
