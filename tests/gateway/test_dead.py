@@ -3,7 +3,7 @@
 import pytest
 
 from carewatch.domain.errors import ConfigError, InvalidRecord
-from carewatch.gateway.dead import Seal, dead_letter, seal_of
+from carewatch.gateway.dead import LARGEST, Seal, dead_letter, seal_of
 from carewatch.settings import PrivacySettings, Secret, Settings
 from support import hooks
 
@@ -44,6 +44,20 @@ def test_a_letter_says_where_it_came_from_and_why() -> None:
         "channel": b"generic",
         "account": b"web-1",
     }
+
+
+def test_a_body_that_no_topic_takes_leaves_its_reason() -> None:
+    letters = [
+        dead_letter(
+            b"x" * size, "schema", seal=None, channel="g", account="a", received_at=hooks.NOW
+        )
+        for size in (LARGEST, LARGEST + 1)
+    ]
+
+    assert [(len(letter.value), dict(letter.headers)["reason"]) for letter in letters] == [
+        (LARGEST, b"schema"),
+        (0, b"too_large"),
+    ]
 
 
 def test_without_a_key_only_the_projects_own_tests_may_run() -> None:

@@ -22,6 +22,9 @@ MAGIC: Final = b"CWD1"
 
 _NONCE: Final = 12
 
+LARGEST: Final = 6_291_456 - 4096
+"""Bytes of the largest body that `care.dead` takes, headers and seal aside."""
+
 
 class Seal:
     """Seals and opens dead letters with one key, the SHA-256 of a secret text."""
@@ -61,7 +64,13 @@ def seal_of(settings: Settings) -> Seal | None:
 def dead_letter(
     body: bytes, reason: str, *, seal: Seal | None, channel: str, account: str, received_at: int
 ) -> Outgoing:
-    """The record of `care.dead` for a request's body."""
+    """The record of `care.dead` for a request's body.
+
+    A body beyond LARGEST is replaced by nothing, with the reason `too_large`: an error instead
+    would make the provider repeat for ever what can never be stored.
+    """
+    if len(body) > LARGEST:
+        body, reason = b"", "too_large"
     headers = dead_headers(
         reason=reason,
         stage="gateway",
