@@ -1,0 +1,61 @@
+"""The publisher on a real Kafka: what breaks a producer for good is replaced."""
+
+import pytest
+from aiokafka.errors import OutOfOrderSequenceNumber
+
+from carewatch.gateway.producer import Outgoing, Publisher, Unavailable
+from carewatch.local.kafka import LocalKafka
+from support.eventually import eventually
+from support.lab import create_topics, read_committed
+
+RECORD = Outgoing(b"key", b"value", 1_767_607_500_000, (("kind", b"test"),))
+
+
+def publisher(bootstrap_servers: str, topic: str) -> Publisher:
+    return Publisher(
+        {"bootstrap_servers": bootstrap_servers},
+        topic,
+        deadline_ms=5000,
+        max_request_bytes=4_194_304,
+        client_id="test",
+    )
+
+
+async def ready(sender: Publisher) -> None:
+    async def connected() -> bool | None:
+        return True if sender.unready is None else None
+
+    await eventually(connected, within_s=60)
+
+
+@pytest.mark.broker
+async def test_a_producer_that_failed_for_good_is_replaced(broker: LocalKafka) -> None:
+    topic = "test.gateway.replaced"
+    await create_topics(broker.bootstrap_servers, {topic: 1})
+    sender = publisher(broker.bootstrap_servers, topic)
+    sender.start()
+    try:
+        await ready(sender)
+        await sender.publish([RECORD])
+        assert sender._producer is not None
+        sender._producer._message_accumulator.fail_all(OutOfOrderSequenceNumber())
+        with pytest.raises(Unavailable, match="OutOfOrderSequenceNumber"):
+            await sender.publish([RECORD])
+        await ready(sender)
+        await sender.publish([RECORD, RECORD])
+    finally:
+        await sender.stop()
+
+    found = await read_committed(broker.bootstrap_servers, topic, 0)
+    assert [(record.key, record.value, record.headers) for record in found] == [
+        (b"key", b"value", (("kind", b"test"),))
+    ] * 3
+
+
+async def test_before_the_start_nothing_is_promised_and_stopping_is_safe() -> None:
+    sender = publisher("127.0.0.1:1", "care.events")
+
+    with pytest.raises(Unavailable, match="not connected"):
+        await sender.publish([RECORD])
+    await sender.stop()
+    assert sender.unready == "not connected to Kafka yet"
