@@ -31,7 +31,7 @@ def test_it_says_where_it_is_refuses_a_second_and_ends_on_ctrl_c(tmp_path: Path)
         )
         first.send_signal(signal.SIGINT)
 
-        assert first.wait(20) == 0
+        assert first.wait(30) == 0
     assert second.returncode == 1
     assert f"{HOST}:{port}" in second.stderr
     assert is_free(port)

@@ -41,8 +41,11 @@ async def create_wrongly(kafka: LocalKafka) -> None:
 
 
 async def delete_again(kafka: LocalKafka) -> None:
-    async with admin(kafka) as client:
+    """Deletes it, and returns when it is gone for everybody who asks."""
+    async with admin(kafka) as client, asyncio.timeout(30):
         await client.delete_topics(["care.state.track"])
+        while "care.state.track" in await client.list_topics():
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.broker

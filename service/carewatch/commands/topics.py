@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from carewatch.engine.topics import Plan, apply_topics, describe_topics, plan_topics
+from carewatch.engine.catalogue import Plan, plan_topics
+from carewatch.engine.topics import apply_topics, describe_topics
 from carewatch.settings import KafkaSettings, load_settings
 
 _BOOTSTRAP = click.option(

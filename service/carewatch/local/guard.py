@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _run_program(arguments: list[str], guard: int) -> None:
-    """Becomes the program; called in the forked child."""
+    """Becomes the program, or ends; called in the forked child, which must never return."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != guard:
@@ -31,7 +31,11 @@ def _run_program(arguments: list[str], guard: int) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
-    os.execv(arguments[0], arguments)  # noqa: S606 - no shell is wanted
+    try:
+        os.execv(arguments[0], arguments)  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        os.write(2, f"{arguments[0]}: {error.strerror}\n".encode())
+    os._exit(127)
 
 
 def _end_with_parent(child: int) -> None:
