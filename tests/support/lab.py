@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.errors import TopicAlreadyExistsError
 
 from carewatch.processors.base import Processor, Record
@@ -160,3 +160,29 @@ async def eventually(
     end = loop.time() + deadline_s
     while not await condition() and loop.time() < end:
         await asyncio.sleep(every_s)
+
+
+async def commit_group_offset(lab: Lab, offset: int) -> None:
+    """Leaves a group offset behind, as a worker's advisory commits do."""
+    where = TopicPartition(lab.source, 0)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=lab.bootstrap_servers,
+        group_id=lab.processor.group,
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        consumer.assign([where])
+        await consumer.commit({where: offset})
+    finally:
+        await consumer.stop()
+
+
+async def delete_before(lab: Lab, offset: int) -> None:
+    """Removes the source's oldest records, as its retention would."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=lab.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(lab.source, 0): RecordsToDelete(offset)})
+    finally:
+        await admin.close()

@@ -92,8 +92,10 @@ class KafkaTransaction:
             try:
                 with _translated(self._id):
                     answer.set_result(done.result())
-            except (Retryable, asyncio.CancelledError) as error:
-                answer.set_exception(Retryable(str(error)) if done.cancelled() else error)
+            except asyncio.CancelledError:
+                answer.set_exception(Retryable(f"{self._id}: a batch was given up"))
+            except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+                answer.set_exception(error)
 
         sent.add_done_callback(hand_on)
         return answer
@@ -122,6 +124,10 @@ class KafkaTransaction:
             # A sender that was cancelled twice ends as cancelled, and stop() hands that on.
             if _is_cancelled():
                 raise
+        # The end of a transaction that died, which nobody awaited.
+        waiter = self._producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
+        if waiter is not None and waiter.done():
+            _consume(waiter)
 
     def _batches(self, topic: str, messages: Sequence[Message]) -> list[BatchBuilder]:
         """All batches, before any is sent: a record above the limit must not cost a half flush."""

@@ -1,0 +1,116 @@
+"""What a partition refuses to work on, and that it names topic, partition and remedy."""
+
+import json
+
+import pytest
+
+from carewatch.clock import system_clock
+from carewatch.engine.changelog import KafkaLog
+from carewatch.engine.engine import Engine
+from carewatch.engine.ports import Message
+from carewatch.engine.transaction import KafkaTransaction
+from carewatch.wire.rows import MARKER_KEY, seal
+from support.lab import Lab, commit_group_offset, delete_before, eventually
+
+pytestmark = pytest.mark.broker
+
+
+def marker(next_offset: int) -> Message:
+    return Message(MARKER_KEY, seal(json.dumps({"next_offset": next_offset}).encode()))
+
+
+@pytest.fixture
+async def lab(broker) -> Lab:
+    """Three records in the source."""
+    made = await Lab(broker.bootstrap_servers).create()
+    await made.produce(["a", "b", "c"])
+    return made
+
+
+async def keep(lab: Lab, *rows: Message) -> None:
+    """Puts rows into the changelog, as a former owner would have."""
+    producer = KafkaTransaction(
+        f"former-{lab.name}",
+        options={"bootstrap_servers": lab.bootstrap_servers},
+        transaction_timeout_ms=10_000,
+    )
+    await producer.start()
+    await producer.begin()
+    for future in await producer.send(lab.changelog, 0, rows):
+        await future
+    await producer.commit()
+    await producer.close()
+
+
+async def refusal(lab: Lab) -> str:
+    """Why the engine does not work on the partition; fails when it does."""
+    engine = Engine([lab.processor], lab.settings(), system_clock)
+    try:
+        await engine.start()
+
+        async def decided() -> bool:
+            return bool(engine.refused) or bool(engine.live(lab.name))
+
+        await eventually(decided)
+        assert engine.live(lab.name) == frozenset()
+        assert engine.not_ready() is not None
+        text = engine.refused[lab.name, 0]
+    finally:
+        await engine.stop()
+    assert await lab.counted() == []
+    assert f"{lab.source} partition 0" in text
+    assert "Remedy:" in text
+    return text
+
+
+async def test_rows_without_a_marker(lab: Lab) -> None:
+    await keep(lab, Message(b"a", seal(b"1")))
+
+    assert "1 rows but no marker" in await refusal(lab)
+
+
+async def test_a_group_offset_without_a_marker(lab: Lab) -> None:
+    await commit_group_offset(lab, 2)
+
+    assert "is empty: it was lost" in await refusal(lab)
+
+
+async def test_a_marker_above_the_end_of_the_source(lab: Lab) -> None:
+    await keep(lab, marker(4))
+
+    assert "the marker says 4" in await refusal(lab)
+
+
+async def test_a_marker_below_the_first_offset_of_the_source(lab: Lab) -> None:
+    await keep(lab, marker(1))
+    await delete_before(lab, 2)
+    assert (
+        await KafkaLog({"bootstrap_servers": lab.bootstrap_servers}).first_offset(lab.source, 0)
+        == 2
+    )
+
+    assert "offsets 2 to 3" in await refusal(lab)
+
+
+async def test_a_marker_behind_the_group(lab: Lab) -> None:
+    await keep(lab, marker(1))
+    await commit_group_offset(lab, 2)
+
+    assert "has lost its tail" in await refusal(lab)
+
+
+async def test_a_row_whose_checksum_is_wrong(lab: Lab) -> None:
+    await keep(lab, Message(b"a", seal(b"1")[:-1] + b"2"), marker(1))
+
+    assert "row_checksum" in await refusal(lab)
+
+
+async def test_a_group_offset_that_expired_is_no_reason_to_refuse(lab: Lab) -> None:
+    await keep(lab, Message(b"b", seal(b"4")), marker(1))
+    engine = Engine([lab.processor], lab.settings(), system_clock)
+    try:
+        await engine.start()
+
+        await lab.until_counted(["b:5", "c:1"])
+    finally:
+        await engine.stop()
