@@ -70,7 +70,8 @@ def main(lock_fd: int, arguments: list[str]) -> int:
     sys.stdout.flush()
     threading.Thread(target=_end_with_parent, args=[child], daemon=True).start()
     _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) & 0xFF
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":
