@@ -75,6 +75,13 @@ def test_all_mistakes_of_all_files_are_in_one_error(folder: Any) -> None:
     ]
 
 
+def test_who_names_a_schedule_that_has_a_mistake_makes_none(folder: Any) -> None:
+    folder.write("policies/a.yaml", POLICY + "schedule: day\n")
+    folder.write("schedules/day.yaml", "schedule: day\nversion: one\n")
+
+    assert {one.split(":")[0] for one in folder.mistakes()} == {"schedules/day.yaml"}
+
+
 def test_a_folder_without_the_main_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"carewatch\.yaml: there is no such file"):
         read_rulebook(tmp_path)

@@ -44,10 +44,12 @@ def read_document(
     """The same; None after adding every mistake to `mistakes`."""
     found: list[Mistake] = []
     main = read_yaml(folder / FILE, found)
-    schedules = _read_all(folder / "schedules", Schedule, found)
-    policies = _read_all(folder / "policies", Policy, found)
+    schedule_files = _read_files(folder / "schedules", found)
+    schedules = _decode_each(schedule_files, Schedule, found)
+    policies = _decode_each(_read_files(folder / "policies", found), Policy, found)
     channels = _read_channels(folder / "channels.yaml", found)
-    names = {placed.value.schedule for placed in schedules}
+    # A schedule with a mistake is still there: whoever names it makes none.
+    names = {str(file.value.get("schedule")) for file in schedule_files}
     tenants = _read_tenants(main, names, found) if main is not None else {}
     check_schedules(schedules)
     check_policies(policies, names)
@@ -69,19 +71,22 @@ def read_document(
     )
 
 
-def _read_all(folder: Path, kind: type[T], found: list[Mistake]) -> list[Placed[T]]:
-    """One value a file, in order of the names; a missing folder holds none."""
-    values: list[Placed[T]] = []
+def _read_files(folder: Path, found: list[Mistake]) -> list[YamlFile]:
+    """Every .yaml file of a folder, in order of the names; a missing folder holds none."""
+    files: list[YamlFile] = []
     for path in sorted(folder.glob("*")) if folder.is_dir() else ():
         if path.suffix == ".yml":
             found.append(Mistake(str(path), 0, "", "is not read; call it .yaml"))
-        if path.suffix != ".yaml":
-            continue
-        file = read_yaml(path, found)
-        value = None if file is None else decode(file, file.value, (), kind, found)
-        if file is not None and value is not None:
-            values.append(Placed(value, file, (), found))
-    return values
+        file = read_yaml(path, found) if path.suffix == ".yaml" else None
+        if file is not None:
+            files.append(file)
+    return files
+
+
+def _decode_each(files: list[YamlFile], kind: type[T], found: list[Mistake]) -> list[Placed[T]]:
+    """One value a file; files with mistakes are left out."""
+    decoded = ((file, decode(file, file.value, (), kind, found)) for file in files)
+    return [Placed(value, file, (), found) for file, value in decoded if value is not None]
 
 
 def _read_tenants(
