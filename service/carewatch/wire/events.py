@@ -12,6 +12,7 @@ from carewatch.domain.policy import Book
 from carewatch.domain.rulebook import Document
 from carewatch.domain.times import parse_time
 from carewatch.wire.envelope import (
+    REQUIRED,
     Data,
     Envelope,
     RulebookEnvelope,
@@ -78,16 +79,15 @@ _document: Final = msgspec.json.Decoder(Document)
 
 
 def decode_event(key: bytes | None, value: bytes | None) -> Decoded:
-    """One record of `care.events`; raises InvalidRecord with a reason of the closed list."""
+    """One record of `care.events`; raises InvalidRecord with a reason of the closed list.
+
+    Control records have no key, since every partition gets one; events always do.
+    """
     if value is None:
         raise InvalidRecord("no_value")
-    try:
-        envelope = decode_envelope(value)
-    except InvalidRecord as error:
-        if error.reason != "schema":
-            raise
+    if key is None:
         return _decode_control(value)
-    return _arrived(key, envelope)
+    return _arrived(key, decode_envelope(value))
 
 
 def _decode_control(value: bytes) -> Decoded:
@@ -99,10 +99,12 @@ def _decode_control(value: bytes) -> Decoded:
                 return _book(_published.decode(value))
             case "care.version.gate":
                 return Gate(_gate.decode(value).data.minimum)
-            case _:
-                raise InvalidRecord("schema")
-    except msgspec.MsgspecError as error:
+            case kind:
+                raise InvalidRecord("no_key" if kind in REQUIRED else "unknown_type")
+    except msgspec.ValidationError as error:
         raise InvalidRecord("schema") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRecord("not_json") from error
 
 
 def _book(envelope: RulebookEnvelope) -> Published:
@@ -126,10 +128,8 @@ def decode_book(*, number: int, hash_: str, effective_at: int, document: bytes) 
         raise InvalidRecord("schema") from error
 
 
-def _arrived(key: bytes | None, envelope: Envelope) -> Arrived:
+def _arrived(key: bytes, envelope: Envelope) -> Arrived:
     data = envelope.data
-    if key is None:
-        raise InvalidRecord("no_key")
     if key != data.conversation_key.encode() or envelope.partitionkey != data.conversation_key:
         raise InvalidRecord("wrong_key")
     recorded = parse_time(envelope.recordedtime)

@@ -1,0 +1,87 @@
+"""`carewatch replay`: the golden cases, and what it says to a person who made a mistake."""
+
+import json
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from carewatch.cli import main
+from carewatch.processors.base import Output
+from support.cases import CASES, GOLDEN, check, until_of
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["replay", *(str(one) for one in arguments)])
+
+
+def outputs(result: Result) -> list[Output]:
+    """The lines as records; bytes of values as the topics would hold them."""
+    lines = (json.loads(line) for line in result.stdout.splitlines())
+    return [
+        Output(
+            one["topic"],
+            0,
+            None if one["key"] is None else one["key"].encode(),
+            None if one["value"] is None else orjson.dumps(one["value"]),
+            0,
+        )
+        for one in lines
+    ]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_golden_case_holds(case: str) -> None:
+    until = until_of(case)
+    options = () if until is None else ("--until", until)
+
+    result = run("--config", GOLDEN / case / "config", *options, GOLDEN / case / "events.jsonl")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    check(case, outputs(result))
+
+
+CASE = GOLDEN / "V12-breach-taken-back"
+
+
+def test_the_same_file_gives_the_same_bytes() -> None:
+    arguments = ("--config", CASE / "config", "--until", until_of(CASE.name), CASE / "events.jsonl")
+
+    assert run(*arguments).stdout_bytes == run(*arguments).stdout_bytes
+
+
+def test_the_log_of_a_worker_rules_unless_it_is_told_to_ignore_what_was_published(
+    tmp_path: Path,
+) -> None:
+    published = {
+        "specversion": "1.0", "id": "rulebook-1", "source": "/care/rulebook",
+        "type": "care.rulebook.published", "time": "2026-01-05T08:00:00.000Z",
+        "recordedtime": "2026-01-05T08:00:00.000Z", "dataschema": "care-event/1.0",
+        "data": {
+            "number": 1, "hash": "sha256:0", "effective_at": "2026-01-05T08:00:05.000Z",
+            "document": {"policies": [{
+                "policy": "log", "version": 1, "effective_from": "2020-01-01T00:00:00Z", "order": 1,
+                "targets": {"first_reply": {"all": "30m"}},
+            }]},
+        },
+    }  # fmt: skip
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(orjson.dumps(published) + b"\n" + (CASE / "events.jsonl").read_bytes())
+
+    policies = [
+        {one["value"]["data"]["policy"] for one in map(json.loads, lines) if "sla" in one["topic"]}
+        for lines in (
+            run("--config", CASE / "config", log).stdout.splitlines(),
+            run("--config", CASE / "config", "--ignore-published", log).stdout.splitlines(),
+        )
+    ]
+
+    assert [{"log"}, {"p"}] == policies
+
+
+def test_a_time_that_is_none_is_named() -> None:
+    result = run("--config", CASE / "config", "--until", "tomorrow", CASE / "events.jsonl")
+
+    assert result.exit_code == 2
+    assert "--until 'tomorrow' is not a time" in result.stderr
