@@ -1,0 +1,96 @@
+"""Accumulators merge exactly, and percentiles keep the error they state."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carewatch.domain.aggregates import (
+    Count,
+    Distribution,
+    Instant,
+    Total,
+    bucket_bounds,
+    bucket_index,
+    bucket_middle,
+)
+
+DURATIONS = st.integers(0, 90 * 86_400_000)
+CHANGES = st.lists(st.tuples(DURATIONS, st.just(1)), max_size=40)
+
+
+def total(values: list[tuple[int, int]]) -> Total:
+    out = Total()
+    for value, sign in values:
+        out.add(value, sign)
+    return out
+
+
+@given(DURATIONS)
+def test_a_bucket_holds_its_values_within_two_percent(value: int) -> None:
+    index = bucket_index(value)
+    low, high = bucket_bounds(index)
+
+    assert low <= value <= high
+    assert abs(bucket_middle(index) - value) * 50 <= value
+
+
+@given(st.integers(0, 5000))
+def test_buckets_leave_no_gap_and_do_not_overlap(index: int) -> None:
+    assert bucket_bounds(index)[1] + 1 == bucket_bounds(index + 1)[0]
+
+
+@given(CHANGES, CHANGES)
+def test_adding_apart_and_merging_is_adding_together(
+    left: list[tuple[int, int]], right: list[tuple[int, int]]
+) -> None:
+    merged = total(left)
+    merged.merge(total(right))
+
+    assert total(left + right) == merged
+
+
+@given(CHANGES, CHANGES)
+def test_it_does_not_matter_who_merges_whom(
+    left: list[tuple[int, int]], right: list[tuple[int, int]]
+) -> None:
+    one, other = total(left), total(right)
+    one.merge(total(right))
+    other.merge(total(left))
+
+    assert one == other
+
+
+@given(st.lists(DURATIONS, min_size=1, max_size=40), st.data())
+def test_what_is_taken_back_leaves_the_net_and_stays_in_the_gross(
+    values: list[int], data: st.DataObject
+) -> None:
+    taken = data.draw(st.lists(st.sampled_from(values), max_size=len(values), unique=True))
+    changes = [(value, 1) for value in values] + [(value, -1) for value in taken]
+    rest = list(values)
+    for value in taken:
+        rest.remove(value)
+
+    result = total(changes)
+
+    expected = Distribution()
+    for value in rest:
+        expected.add(value, 1)
+    assert expected == result.net
+    assert (len(values), sum(values)) == (result.gross.count, result.gross.sum)
+    assert (min(values), max(values)) == (result.gross_min, result.gross_max)
+    assert (len(rest), len(values)) == (sum(result.net_classic), sum(result.gross_classic))
+
+
+def test_a_count_never_decreases_in_the_gross() -> None:
+    count = Count()
+    for amount in (1, 1, -1, 1):
+        count.add(amount)
+
+    assert Count(value=2, gross=3) == count
+
+
+def test_the_least_instant_wins_and_none_is_no_instant() -> None:
+    least = Instant()
+    for at in (None, 7, 9, None, 5):
+        least.merge(Instant(at))
+
+    assert Instant(5) == least
