@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from carewatch.domain.errors import Retryable
 from carewatch.engine.ports import Message
 from carewatch.processors.base import Record
 from support.fake_log import BusyError, FakeLog, Place
@@ -32,11 +33,11 @@ class Weather:
     """A commit that is answered with an error although it may have been decided."""
 
 
-class SendError(Exception):
+class SendError(Retryable):
     """A batch was not stored, or nobody knows whether it was."""
 
 
-class CommitError(Exception):
+class CommitError(Retryable):
     """A commit was answered with an error: it may have happened or not."""
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from carewatch.domain.errors import Retryable
 from carewatch.engine.ports import Fenced, Message
 from carewatch.processors.base import Record
 from support.world import World
@@ -26,7 +27,7 @@ class BusyError(Exception):
     """CONCURRENT_TRANSACTIONS: the former transaction is still being ended; ask again."""
 
 
-class TooLargeError(Exception):
+class TooLargeError(Retryable):
     """MESSAGE_TOO_LARGE: the batch was not stored."""
 
 

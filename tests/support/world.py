@@ -162,6 +162,16 @@ class World:
         """SIGCONT."""
         process.frozen = False
 
+    def errors(self) -> list[BaseException]:
+        """What tasks of any process ended with, but for those that were cancelled."""
+        ended = [
+            task.exception()
+            for process in self.processes
+            for task in process.tasks
+            if task.done() and not task.cancelled()
+        ]
+        return [error for error in ended if error is not None]
+
     def step(self) -> bool:
         """One callback of a process chosen at random, else the next instant; False at the end."""
         runnable = [each for each in self.processes if each.ready and not each.frozen]
@@ -197,7 +207,7 @@ class World:
     def close(self) -> None:
         """Ends every task that is left, so that nothing complains when it is collected.
 
-        The clients of a closed world fail at once; nobody looks at what tasks do from here on.
+        Tasks are cancelled until they give in; nobody looks at what they do from here on.
         """
         for process in self.processes:
             process.alive = True

@@ -13,7 +13,7 @@ from carewatch.engine.partition import Partition
 from carewatch.engine.ports import Message, TransactionalProducer
 from carewatch.processors.base import Flush, Stage
 from carewatch.wire.rows import MARKER_KEY
-from support.fake_clients import CommitError, FakeProducer, FakeReader, SendError
+from support.fake_clients import FakeProducer, FakeReader
 from support.fake_log import Place
 from support.two_stages.cluster import Design
 from support.two_stages.stages import Broken, Merge, Tally
@@ -57,7 +57,7 @@ class RetryInPlace(Partition):
     async def _transaction(self, producer: TransactionalProducer, flush: Flush) -> None:
         try:
             await super()._transaction(producer, flush)
-        except (Retryable, SendError, CommitError):
+        except Retryable:
             await producer.close()
             again = self._producers(self.transactional_id)
             await again.start()

@@ -14,7 +14,7 @@ from carewatch.domain.errors import Refused, Retryable
 from carewatch.engine.partition import Partition, Timings
 from carewatch.engine.ports import Message
 from carewatch.processors.base import PartitionContext, Processor
-from support.fake_clients import CommitError, FakeProducer, FakeReader, Host, SendError, Weather
+from support.fake_clients import FakeProducer, FakeReader, Host, Weather
 from support.fake_group import Coordinator, FakeGroup
 from support.fake_log import FakeLog
 from support.two_stages import oracle, stages
@@ -42,7 +42,7 @@ TICK_MS = 500
 INPUT_MS = 4_000
 FAULTS_MS = 5_500
 LIMIT_MS = 20_000
-EXPECTED_FAILURES = (Retryable, SendError, CommitError, TimeoutError)
+EXPECTED_FAILURES = (Retryable, TimeoutError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +245,11 @@ class Cluster:
         found = [] if finished and self._complete() else ["not finished"]
         if self.refused:
             found.append("refused to go on")
+        found += [
+            f"bug: {error!r}"
+            for error in self.world.errors()
+            if not isinstance(error, EXPECTED_FAILURES)
+        ]
         found += oracle.wrong(self.log, committed_facts=self.design.committed_facts)
         self.world.close()
         return found
