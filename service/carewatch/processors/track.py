@@ -17,7 +17,7 @@ from carewatch.domain.contributions import Held, contributions, held
 from carewatch.domain.errors import InvalidRecord, Refused
 from carewatch.domain.facts import Sample, SessionFact, SlaTransition, Tally
 from carewatch.domain.ledger import Change, Memory
-from carewatch.domain.metrics import BY_ID
+from carewatch.domain.metrics import BY_ID, SLA_TRANSITIONS
 from carewatch.domain.policy import Books
 from carewatch.domain.windows import Panes
 from carewatch.processors import track_rows as rows
@@ -185,12 +185,11 @@ class Track:
         for key in sorted(self._memories):
             memory = self._memories[key]
             folded = memory.state.last_order[0] if memory.state.last_order else 0
-            if max(memory.advanced, folded) >= book.effective_at:
+            clock = max(self._tick, memory.recorded)
+            if max(clock, folded) >= book.effective_at:
                 before = held(memory.tenant, memory.state)
-                clock = max(self._tick, memory.recorded)
-                self._changed(
-                    memory, before, ledger.rederive(memory, clock, old, new, cause), clock
-                )
+                changes = ledger.rederive(memory, clock, old, new, cause)
+                self._changed(memory, before, changes, clock)
             else:
                 self._timers.set(key, memory.next_timer(new))
 
@@ -380,7 +379,7 @@ def _corrected(result: Sample | SessionFact | SlaTransition) -> str:
         case SessionFact():
             return "conversations"
         case SlaTransition():
-            return "sla_transitions"
+            return SLA_TRANSITIONS
 
 
 def _version(text: str) -> tuple[int, ...]:

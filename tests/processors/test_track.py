@@ -1,0 +1,289 @@
+"""track: what it takes in, what it refuses, and what it tells at a tick."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from carewatch.domain.errors import Refused
+from carewatch.domain.times import format_time
+from carewatch.processors.base import Output, PartitionContext, Record, Row
+from carewatch.processors.track import Track
+from carewatch.wire import partials, topics
+from carewatch.wire.envelope import encode_tick
+from carewatch.wire.partials import ClockRecord, Partial
+from carewatch.wire.rows import seal
+from support.envelopes import START, Event, encode, event, message
+from support.replays import POLICY, net, points, publication, replay, values
+
+COUNTS = {topics.EVENTS: 4, topics.PARTIALS: 3}
+HOUR = 3_600_000
+
+
+class Lane:
+    """A stage and the log it reads: offsets count by themselves."""
+
+    def __init__(self) -> None:
+        self.stage = Track(PartitionContext(partition=2, partitions=COUNTS))
+        self.stage.restore([], None)
+        self.table: dict[bytes, bytes] = {}
+        self.marker: bytes | None = None
+
+    def read(self, key: bytes | None, value: bytes | None) -> list[Output]:
+        """What is written when this record is folded."""
+        self.stage.on_records([Record(self.stage.next_offset, key, value)])
+        flushed = self.stage.flush()
+        assert flushed is not None
+        self.marker = flushed.marker
+        for row in flushed.rows:
+            if row.value is None:
+                self.table.pop(row.key, None)
+            else:
+                self.table[row.key] = row.value
+        return list(flushed.outputs)
+
+    def event(self, one: Event) -> list[Output]:
+        return self.read(one["partitionkey"].encode(), encode(one))
+
+    def tick(self, at: int) -> list[Output]:
+        return self.read(None, encode_tick(partition=2, at=format_time(START + at)))
+
+
+def broken(**changes: Any) -> bytes:
+    """A message with some fields replaced; None takes one out."""
+    one: dict[str, Any] = message(0, id_="e1")
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        place = one
+        for parent in parents:
+            place = place[parent]
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+    return orjson.dumps(one)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        (b"c1", b"{", "not_json"),
+        (b"c1", b"\xff\xfe", "not_json"),
+        (b"c1", b'{"data":' * 100_000, "not_json"),
+        (b"c1", b"[]", "schema"),
+        (b"c1", None, "no_value"),
+        (None, broken(), "no_key"),
+        (b"c2", broken(), "wrong_key"),
+        (b"c1", broken(partitionkey="c2"), "wrong_key"),
+        (b"c1", broken(type="care.unheard_of"), "unknown_type"),
+        (None, b'{"type":"care.unheard_of"}', "unknown_type"),
+        (b"c1", broken(data__message=None), "missing_section"),
+        (b"c1", broken(data__message__direction=None), "missing_section"),
+        (b"c1", broken(data__tenant=None), "schema"),
+        (b"c1", broken(data__actor__kind="robot"), "schema"),
+        (b"c1", broken(data__message__direction="outbound"), "contradiction"),
+        (b"c1", broken(data__actor__kind="agent"), "contradiction"),
+        (b"c1", broken(recordedtime="yesterday"), "time"),
+        (None, b'{"type":"care.tick"}', "schema"),
+        (None, b'{"type":"care.rulebook.published","data":{}}', "schema"),
+    ],
+)
+def test_what_cannot_be_understood_is_a_dead_letter_and_moves_nothing(
+    key: bytes | None, value: bytes | None, reason: str
+) -> None:
+    lane = Lane()
+
+    written = lane.read(key, value)
+
+    assert [(topics.DEAD, value)] == [(one.topic, one.value) for one in written]
+    headers = dict(written[0].headers)
+    assert {
+        "reason": reason.encode(),
+        "stage": b"track",
+        "kind": b"record",
+        "original_topic": b"care.events",
+        "original_partition": b"2",
+        "original_offset": b"0",
+    } == {name: headers[name] for name in headers if name not in ("code_version", "attempt")}
+    clock = [one for one in decoded(lane.tick(0)) if isinstance(one, ClockRecord)]
+    assert {START} == {one.clock for one in clock}
+
+
+def decoded(outputs: list[Output]) -> list[Partial | ClockRecord]:
+    return [partials.decode(o.key, o.value) for o in outputs if o.topic == topics.PARTIALS]
+
+
+def test_a_tick_tells_the_clock_to_every_partition_and_each_pane_to_the_one_of_its_series() -> None:
+    lane = Lane()
+    lane.event(message(0, id_="e1"))
+
+    written = lane.tick(1000)
+
+    clocks = [
+        (one.partition, partials.decode(one.key, one.value))
+        for one in written
+        if one.key is not None and one.key.startswith(partials.CLOCK_PREFIX)
+    ]
+    expected = ClockRecord(1, "track", 2, 4, 1, START + 1000, START + 1000)
+    assert [(0, expected), (1, expected), (2, expected)] == clocks
+    for one in written:
+        partial = partials.decode(one.key, one.value)
+        if isinstance(partial, Partial):
+            assert one.partition == partials.partition_of(partial.series, 3)
+    assert [one for one in decoded(lane.tick(2000)) if isinstance(one, Partial)] == []
+
+
+def test_facts_go_to_the_partition_number_of_their_source_with_the_position_that_caused_them() -> (
+    None
+):
+    lane = Lane()
+    lane.tick(0)
+
+    written = lane.event(message(0, id_="e1"))
+
+    assert [(one.topic, one.partition, one.key, one.position) for one in written] == [
+        (topics.FACTS, 2, b"c1", 1)
+    ]
+
+
+def test_a_tick_of_a_second_ticker_that_lags_does_nothing() -> None:
+    lane = Lane()
+    lane.tick(5000)
+
+    assert lane.tick(4000) == []
+
+
+def test_an_event_too_late_is_kept_with_its_reason_and_changes_nothing_else() -> None:
+    day = 24 * HOUR
+    late = message(-1, id_="late", arrives=day)
+    just = message(0, id_="just", arrives=day)
+
+    outputs = replay([late, just], until=START + day + 1000)
+
+    kept = values(outputs, topics.LATE)
+    assert [("too_late", late)] == [(one["data"]["reason"], one["data"]["event"]) for one in kept]
+    assert [one["data"]["cause"] for one in net(outputs, topics.FACTS)] == ["just"]
+
+
+def test_an_event_older_than_the_history_kept_is_late() -> None:
+    events = [message(n * 1000, id_=f"e{n}") for n in range(600)]
+    old = message(500, id_="old", arrives=700_000)
+
+    outputs = replay([*events, old], until=START + HOUR)
+
+    assert [one["data"]["reason"] for one in values(outputs, topics.LATE)] == ["history_full"]
+
+
+def test_a_long_conversation_keeps_a_bounded_row() -> None:
+    lane = Lane()
+    lane.read(None, publication(POLICY))
+    for n in range(3000):
+        actor = ("customer", "agent")[n % 2]
+        lane.event(message(n * 1000, id_=f"{n:026}", actor=actor, actor_key=f"{actor}-{'x' * 20}"))
+
+    longest = max(len(row) for key, row in lane.table.items() if b"conversation" in key)
+
+    assert longest < 130_000
+
+
+def test_a_gate_above_this_version_stops_the_partition() -> None:
+    lane = Lane()
+    gate = {
+        "specversion": "1.0", "id": "g", "source": "/care/gate", "type": "care.version.gate",
+        "time": format_time(START), "recordedtime": format_time(START),
+        "dataschema": "care-event/1.0", "data": {"minimum": "0.0.1"},
+    }  # fmt: skip
+    lane.read(None, orjson.dumps(gate))
+
+    with pytest.raises(Refused, match=r"demands version 99\.0\.0 .* Upgrade it"):
+        lane.read(None, orjson.dumps(gate | {"data": {"minimum": "99.0.0"}}))
+
+
+def test_a_rulebook_takes_effect_at_its_instant_for_clocks_that_run() -> None:
+    lane = Lane()
+    lane.event(message(0, id_="e1"))
+    lane.read(None, publication(POLICY, effective_at=START + 10_000))
+
+    before = lane.tick(10_000)
+    after = lane.tick(11_000)
+
+    assert values(before, topics.SLA) == []
+    told = [one["data"] for one in values(after, topics.SLA)]
+    assert [("pending", "matched", format_time(START + 10_000), format_time(START + 300_000))] == [
+        (one["to"], one["reason"], one["at"], one["due_at"]) for one in told
+    ]
+
+
+def test_a_rulebook_read_after_it_took_effect_gives_what_it_would_have_given() -> None:
+    on_time, late = Lane(), Lane()
+    book = publication(POLICY, effective_at=START + 10_000)
+    steps: list[Any] = [("event", message(0, id_="e1")), ("tick", 200_000)]
+
+    written: dict[Lane, list[Output]] = {on_time: on_time.read(None, book), late: []}
+    for lane in (on_time, late):
+        for step, argument in steps:
+            written[lane] += getattr(lane, step)(argument)
+    written[late] += late.read(None, book)
+
+    assert [one["data"]["at"] for one in net(written[on_time], topics.SLA)] == [
+        one["data"]["at"] for one in net(written[late], topics.SLA)
+    ]
+    assert len(net(written[late], topics.SLA)) == 2
+
+
+def test_a_row_that_was_changed_is_refused_with_its_name() -> None:
+    lane = Lane()
+    lane.event(message(0, id_="e1"))
+    key, row = next((k, v) for k, v in lane.table.items() if b"conversation" in k)
+    bad = [Row(key, row[:-1] + bytes((row[-1] ^ 1,)))]
+
+    heir = Track(PartitionContext(partition=2, partitions=COUNTS))
+
+    with pytest.raises(Refused, match=r"care\.state\.track partition 2: the row .*row_checksum"):
+        heir.restore(bad, lane.marker)
+
+
+def test_a_row_of_another_kind_is_refused() -> None:
+    heir = Track(PartitionContext(partition=0, partitions=COUNTS))
+
+    with pytest.raises(Refused, match="row_version"):
+        heir.restore([Row(b"\x91\xa3odd", seal(b"\xc0"))], None)
+
+
+def test_who_waits_is_told_until_nobody_does() -> None:
+    asked = [message(0, id_="e1"), message(5000, id_="e2", key="c2")]
+    answered = [message(8000, id_=f"a{k}", key=k, actor="agent") for k in ("c1", "c2")]
+
+    waiting = points(replay(asked, until=START + 6000))
+    done = points(replay(asked + answered, until=START + 9000))
+
+    count = "acme|whatsapp|none|normal|waiting_conversations||now|"
+    oldest = "acme|whatsapp|none|normal|oldest_unanswered||now|"
+    assert (2, format_time(START)) == (waiting[count]["value"], waiting[oldest]["at"])
+    assert (done[count]["value"], done[oldest]["at"]) == (0, None)
+
+
+def test_what_the_bot_has_waits_for_nobody() -> None:
+    events = [
+        message(0, id_="e1"),
+        message(1000, id_="e2", actor="bot"),
+        event("conversation.handoff", 9000, id_="e3", actor="bot", handoff={"to": "human"}),
+    ]
+    count = "acme|whatsapp|none|normal|waiting_conversations||now|"
+
+    told = [points(replay(events[:n], until=START + 10_000))[count]["value"] for n in (1, 2, 3)]
+
+    assert told == [1, 0, 1]
+
+
+def test_a_reply_that_arrives_before_its_question_is_taken_at_the_question() -> None:
+    reply = message(2000, id_="e2", actor="agent", arrives=3000, message={"in_reply_to": "m_e1"})
+    question = message(5000, id_="e1", arrives=6000)
+
+    outputs = replay([reply, question], until=START + HOUR)
+
+    samples = [one["data"] for one in net(outputs, topics.FACTS) if "metric" in one["data"]]
+    assert {0} == {one["calendar_ms"] for one in samples}
+    assert "first_response_time" in {one["metric"] for one in samples}
+    clamped = "acme|whatsapp|none|normal|negative_clamped||total|"
+    assert points(outputs)[clamped]["value"] == 1
