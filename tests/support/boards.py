@@ -58,7 +58,7 @@ def sample_outputs(at: int = T0) -> list[Output]:
                 _count("sla_evaluations", (*web, "standard", "first_reply"), 3),
                 _count("sla_breaches", (*web, "standard", "first_reply"), 2, gross=3),
                 _count("sla_breaches", (*web, "gone", "first_reply"), 1),
-                _count("corrections", ("acme", "web", "none", "normal", "sla_breaches"), 1),
+                _count("corrections", ("acme", "web", "none", "normal", "sla_transitions"), 1),
                 _count("late_events", ("acme", "web", "none", "normal"), 4),
                 partial_record("first_response_time", "1h", at - at % HOUR, hour, labels=web),
                 partial_record("waiting_conversations", "now", None, Gauge(2), labels=web),

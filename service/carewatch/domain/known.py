@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from carewatch.domain.board import Snapshot
-from carewatch.domain.metrics import BY_ID, Kind
+from carewatch.domain.metrics import CORRECTABLE
 from carewatch.domain.rulebook import TARGETS, Document
 
 NONE = "none"
@@ -39,7 +39,7 @@ _CLOSED: dict[str, frozenset[str]] = {
     "transition": frozenset(TRANSITIONS),
     "outcome": frozenset(OUTCOMES),
     "target": frozenset(TARGETS),
-    "metric": frozenset(BY_ID),
+    "metric": frozenset(CORRECTABLE),
 }
 
 
@@ -101,7 +101,7 @@ class Known:
                 for policy in sorted(self.policies):
                     yield from product((policy,), self.policies[policy])
             case ("metric",):
-                yield from ((id_,) for id_, one in BY_ID.items() if one.kind is Kind.DISTRIBUTION)
+                yield from product(CORRECTABLE)
             case _:
                 return
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 
 class Kind(StrEnum):
@@ -47,15 +47,11 @@ def _count(id_: str, help_: str, labels: tuple[str, ...] = ()) -> Metric:
 
 
 def _gauge(id_: str, help_: str, labels: tuple[str, ...] = ()) -> Metric:
-    return Metric(
-        id=id_, kind=Kind.GAUGE, unit="count", help=help_, labels=labels, windows=LIVE
-    )
+    return Metric(id=id_, kind=Kind.GAUGE, unit="count", help=help_, labels=labels, windows=LIVE)
 
 
 def _instant(id_: str, help_: str, labels: tuple[str, ...] = ()) -> Metric:
-    return Metric(
-        id=id_, kind=Kind.INSTANT, unit="ms", help=help_, labels=labels, windows=LIVE
-    )
+    return Metric(id=id_, kind=Kind.INSTANT, unit="ms", help=help_, labels=labels, windows=LIVE)
 
 
 CATALOGUE: tuple[Metric, ...] = (
@@ -93,9 +89,21 @@ CATALOGUE: tuple[Metric, ...] = (
     _count("dead_events", "Records that could not be understood."),
     _count("clamped_future", "Events stamped after their arrival, taken at their arrival."),
     _count("negative_clamped", "Replies stamped before the message they answer."),
-    _instant("watermark", "Least clock of all source partitions, as merge sees it.", ("partition",)),
+    _instant(
+        "watermark", "Least clock of all source partitions, as merge sees it.", ("partition",)
+    ),
     _instant("heartbeat", "Newest tick that passed every stage.", ("partition",)),
 )
 """Every metric, in the order of the documentation. `watermark` and `heartbeat` come from merge."""
 
 BY_ID = {metric.id: metric for metric in CATALOGUE}
+
+SLA_TRANSITIONS: Final = "sla_transitions"
+"""What `corrections` calls a withdrawn SLA transition: it may have fed two counts, or none."""
+
+CORRECTABLE = (
+    *(metric.id for metric in CATALOGUE if metric.kind is Kind.DISTRIBUTION),
+    "conversations",
+    SLA_TRANSITIONS,
+)
+"""Values of the label `metric` of `corrections`: what a withdrawal takes back."""

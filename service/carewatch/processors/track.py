@@ -234,9 +234,7 @@ class Track:
 
     def _add(self, memory: Memory, change: Change, clock: int) -> None:
         labels = change.result.labels
-        lateness = (
-            self._books.at(clock).profile(labels.channel, labels.account).window_lateness_ms
-        )
+        lateness = self._books.at(clock).profile(labels.channel, labels.account).window_lateness_ms
         missed = False
         for part in contributions(memory.tenant, change.result):
             missed |= self._panes.add(
@@ -284,9 +282,7 @@ class Track:
             original_offset=record.offset,
             code_version=__version__,
         )
-        self._outputs.append(
-            Output(topics.DEAD, 0, None, record.value, self._position, headers)
-        )
+        self._outputs.append(Output(topics.DEAD, 0, None, record.value, self._position, headers))
 
     def _publish_panes(self) -> None:
         for key, pane in self._panes.take_changed():
