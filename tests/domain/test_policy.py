@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from carewatch.domain.facts import Labels
@@ -27,7 +28,7 @@ def policy(
     since: str = "2020-01-01T00:00:00Z",
     match: Match | None = None,
     at_risk: Sequence[Threshold] = (),
-    **limits: str,
+    limits: dict[str, str] | None = None,
 ) -> Policy:
     return Policy(
         policy=name,
@@ -35,7 +36,7 @@ def policy(
         effective_from=since,
         order=order,
         match=match or Match(),
-        targets={"first_reply": TargetRule(**(limits or {"all": "10m"}))},
+        targets={"first_reply": msgspec.convert(limits or {"all": "10m"}, TargetRule)},
         at_risk=list(at_risk),
     )
 
@@ -55,13 +56,15 @@ def promised(book_: Book, who: Subject, at: int = NOON) -> str | None:
 
 
 def test_the_first_match_by_order_wins() -> None:
-    rules = book(policy("late", order=20), policy("early", order=5, all="1m"))
+    rules = book(policy("late", order=20), policy("early", order=5, limits={"all": "1m"}))
 
     assert promised(rules, subject()) == "early 1 60000"
 
 
 def test_a_priority_without_entry_has_no_promise_and_nobody_steps_in() -> None:
-    rules = book(policy("urgent only", order=1, urgent="1m"), policy("everybody", order=2))
+    rules = book(
+        policy("urgent only", order=1, limits={"urgent": "1m"}), policy("everybody", order=2)
+    )
 
     assert promised(rules, subject()) is None
     assert promised(rules, subject(priority="urgent")) == "urgent only 1 60000"
@@ -70,8 +73,8 @@ def test_a_priority_without_entry_has_no_promise_and_nobody_steps_in() -> None:
 def test_the_newest_version_in_force_holds() -> None:
     rules = book(
         policy("p", version=1),
-        policy("p", version=2, since="2026-01-05T12:00:00Z", all="2m"),
-        policy("p", version=3, since="2026-02-01T00:00:00Z", all="3m"),
+        policy("p", version=2, since="2026-01-05T12:00:00Z", limits={"all": "2m"}),
+        policy("p", version=3, since="2026-02-01T00:00:00Z", limits={"all": "3m"}),
     )
 
     assert promised(rules, subject(), NOON - 1) == "p 1 600000"
@@ -134,7 +137,7 @@ def test_warnings_come_in_order_and_never_at_the_start_or_the_deadline() -> None
 
 
 def test_a_percentage_is_rounded_up_to_the_millisecond() -> None:
-    promise = book(policy("p", all="1s", at_risk=[Threshold(at="33%")])).promise(
+    promise = book(policy("p", limits={"all": "1s"}, at_risk=[Threshold(at="33%")])).promise(
         NOON, "first_reply", subject()
     )
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -33,14 +34,14 @@ WAITING = 'care_waiting_conversations{channel="web",queue="support",tenant="acme
 
 
 @pytest.fixture
-def kafka(tmp_path) -> Iterator[LocalKafka]:
+def kafka(tmp_path: Path) -> Iterator[LocalKafka]:
     """An empty Kafka."""
     with LocalKafka(tmp_path / "kafka") as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory) -> Iterator[LocalKafka]:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     """A Kafka with the sample board, a record that is none, and results that were aborted."""
 
     async def fill(kafka: LocalKafka) -> None:
@@ -134,7 +135,9 @@ async def reason_when(session: aiohttp.ClientSession, path: str, part: str) -> s
     return await eventually(look)
 
 
-async def test_board_answers_503_until_the_topics_are_read_and_then_follows_them(kafka) -> None:
+async def test_board_answers_503_until_the_topics_are_read_and_then_follows_them(
+    kafka: LocalKafka,
+) -> None:
     async with running(kafka) as (_, session):
         for path in ("/readyz", "/metrics", "/api/v1/board", "/api/v1/stream"):
             assert "topics apply" in await reason_when(session, path, "care.metrics")
@@ -152,14 +155,16 @@ async def test_board_answers_503_until_the_topics_are_read_and_then_follows_them
         await text_when(session, "/metrics", WAITING + "9.0")
 
 
-async def test_board_shows_only_what_was_committed_and_counts_what_it_cannot_read(filled) -> None:
+async def test_aborted_results_are_not_shown_and_unreadable_ones_are_counted(
+    filled: LocalKafka,
+) -> None:
     async with running(filled) as (_, session):
         text = await text_when(session, "/metrics", WAITING + "3.0")
         series = 'care_board_unreadable_records_total{reason="not_json",topic="care.metrics"} 1.0'
         assert series in text
 
 
-async def test_tombstone_takes_a_window_off_the_board(filled) -> None:
+async def test_tombstone_takes_a_window_off_the_board(filled: LocalKafka) -> None:
     labels = ("acme", "web", "support", "normal")
     key = point_key("first_response_time", labels, "1h", T0)
     [hour] = [one for one in sample_outputs() if one.key == key]
@@ -175,7 +180,7 @@ async def test_tombstone_takes_a_window_off_the_board(filled) -> None:
         assert await eventually(gone)
 
 
-async def test_interface_and_formats(filled) -> None:
+async def test_interface_and_formats(filled: LocalKafka) -> None:
     async with running(filled) as (server, session):
         board = json.loads(await text_when(session, "/api/v1/board", "waiting_conversations"))
         assert board["generated_at"] == "2026-01-05T10:00:07.000Z"
@@ -216,7 +221,7 @@ async def test_interface_and_formats(filled) -> None:
             await server.stop()
 
 
-async def test_board_survives_a_broker_that_goes_and_comes_back(kafka) -> None:
+async def test_board_survives_a_broker_that_goes_and_comes_back(kafka: LocalKafka) -> None:
     await create_topics(kafka)
     await publish_rulebook(kafka)
     await publish(kafka, sample_outputs())

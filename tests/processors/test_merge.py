@@ -29,7 +29,9 @@ def editions(outputs: list[Output], metric: str) -> list[tuple[str, int, object]
     return [(p.pane, p.revision, p.value) for p in points_of(outputs) if p.metric == metric]
 
 
-def count_record(value: int, *, start: int | None = T0, position: int = 1, partition: int = 0):
+def count_record(
+    value: int, *, start: int | None = T0, position: int = 1, partition: int = 0
+) -> tuple[bytes, bytes]:
     return partial_record(
         "messages",
         "total" if start is None else "1m",

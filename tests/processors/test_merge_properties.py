@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carewatch.domain.aggregates import Accumulator, Count, Gauge, Instant
+from carewatch.domain.aggregates import Accumulator, Count, Distribution, Gauge, Instant, Total
 from carewatch.domain.points import Spread
 from carewatch.processors.base import Output, Record
 from carewatch.wire.partials import accumulator_type
@@ -56,12 +56,13 @@ def panes_of(mine: list[Fact], until: int) -> dict[tuple[str, str, int | None], 
     for fact in waiting:
         at = T0 + fact.second * 1000
         for window, start in (("1m", at - at % MINUTE), ("1h", T0), ("total", None)):
-            spread = panes.setdefault(
-                ("reply_time", window, start), accumulator_type("reply_time", window)()
-            )
-            spread.add(fact.value, 1)  # type: ignore[union-attr]
+            name = ("reply_time", window, start)
+            spread = panes.setdefault(name, accumulator_type("reply_time", window)())
+            assert isinstance(spread, Distribution | Total)
+            spread.add(fact.value, 1)
             count = panes.setdefault(("messages", window, start), Count())
-            count.add(1)  # type: ignore[union-attr]
+            assert isinstance(count, Count)
+            count.add(1)
     if waiting:
         panes["waiting_conversations", "now", None] = Gauge(len(waiting))
         panes["oldest_unanswered", "now", None] = Instant(

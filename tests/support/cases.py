@@ -61,7 +61,7 @@ def _check_sla(want: Record, outputs: list[Output]) -> None:
     targets = {one["target"] for one in want["sla"]} | set(want.get("sla_targets", ()))
     found = [one["data"] for one in net(outputs, topics.SLA)]
     found = [one for one in found if one["target"] in targets]
-    for at in sorted({_instant(one["at"]) for one in (*want["sla"], *found)}):
+    for at in sorted({parse_time(one["at"]) for one in (*want["sla"], *found)}):
         _same(
             f"sla at {at}",
             [one for one in want["sla"] if _instant(one["at"]) == at],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from carewatch.domain.aggregates import Distribution, Total
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.metrics import BASE_LABELS, BY_ID, CATALOGUE, Kind
-from carewatch.domain.points import Moment, Point, Tally, values_of
+from carewatch.domain.points import Moment, Point, Tally, Value, values_of
 from carewatch.wire.points import decode_point, encode_point, point_key, point_partition
 from support.partial_log import BASE, T0
 
@@ -121,7 +121,8 @@ def any_point(draw: st.DrawFn) -> Point:
     metric = draw(st.sampled_from(CATALOGUE))
     window = draw(st.sampled_from(metric.windows))
     names = (*BASE_LABELS, *metric.labels)
-    gross = None
+    value: Value
+    gross: Value | None = None
     match metric.kind:
         case Kind.INSTANT:
             value = Moment(draw(st.none() | st.integers(0, 10**13)))

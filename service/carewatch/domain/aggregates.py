@@ -78,24 +78,6 @@ class Distribution(msgspec.Struct, array_like=True, gc=False):
             else:
                 del self.buckets[index]
 
-    def percentile(self, per_mille: int) -> int | None:
-        """Nearest rank (W5), None when empty: the middle of the bucket that holds the rank."""
-        if self.count <= 0:
-            return None
-        rank = max(1, -(-self.count * per_mille // 1000))
-        seen = 0
-        for index in sorted(self.buckets):
-            seen += self.buckets[index]
-            if seen >= rank:
-                return bucket_middle(index)
-        return None
-
-    def bounds(self) -> tuple[int | None, int | None]:
-        """Bounds of the lowest and highest bucket that is not empty (W9)."""
-        if not self.buckets:
-            return None, None
-        return bucket_bounds(min(self.buckets))[0], bucket_bounds(max(self.buckets))[1]
-
 
 class Total(msgspec.Struct, array_like=True, gc=False):
     """A distribution since the beginning: net, gross and both as classic buckets."""
@@ -127,12 +109,12 @@ class Total(msgspec.Struct, array_like=True, gc=False):
         for i in range(33):
             self.net_classic[i] += other.net_classic[i]
             self.gross_classic[i] += other.gross_classic[i]
-        for low in (other.gross_min,):
-            if low is not None and (self.gross_min is None or low < self.gross_min):
-                self.gross_min = low
-        for high in (other.gross_max,):
-            if high is not None and (self.gross_max is None or high > self.gross_max):
-                self.gross_max = high
+        self.gross_min = min(_known(self.gross_min, other.gross_min), default=None)
+        self.gross_max = max(_known(self.gross_max, other.gross_max), default=None)
+
+
+def _known(*values: int | None) -> list[int]:
+    return [value for value in values if value is not None]
 
 
 class Count(msgspec.Struct, array_like=True, gc=False):

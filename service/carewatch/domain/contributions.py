@@ -49,9 +49,7 @@ def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
             if breached:
                 yield Contribution(_BREACHES, labels, result.at, 1)
         case Tally():
-            yield Contribution(
-                BY_ID[result.metric], (*base, *result.extra), result.at, 1
-            )
+            yield Contribution(BY_ID[result.metric], (*base, *result.extra), result.at, 1)
 
 
 def held(tenant: str, state: Conversation) -> tuple[Held, ...]:

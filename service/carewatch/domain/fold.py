@@ -29,9 +29,7 @@ from carewatch.domain.policy import Books
 Tell = Callable[[Said], None]
 
 
-def fold_event(
-    tenant: str, state: Conversation, event: Event, books: Books, tell: Tell
-) -> None:
+def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tell: Tell) -> None:
     """Fires every timer before the event's instant, then folds the event (R5, R7)."""
     fire_timers(tenant, state, event.at, books, tell)
     step = Step(tenant, state, books, event.at, event.id, tell)
@@ -43,9 +41,7 @@ def fold_event(
         sla.rejudge(step)
 
 
-def fire_timers(
-    tenant: str, state: Conversation, until: int, books: Books, tell: Tell
-) -> None:
+def fire_timers(tenant: str, state: Conversation, until: int, books: Books, tell: Tell) -> None:
     """Fires, in order, every timer whose instant is below `until`."""
     while (at := next_timer(state, books)) is not None and at < until:
         step = Step(tenant, state, books, at, f"timer@{at}", tell)
@@ -243,7 +239,6 @@ def _assigned(step: Step, event: Assigned) -> None:
 
 
 def _handed_off(step: Step, *, to_people: bool) -> None:
-    state = step.state
     if not to_people:
         sessions.bot_takes(step)
         return

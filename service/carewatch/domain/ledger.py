@@ -83,7 +83,7 @@ def late_reason(memory: Memory | None, event: Event, clock: int) -> LateReason |
 
 
 def accept(memory: Memory, event: Event, clock: int, books: Books) -> list[Change]:
-    """Takes an event in and says what changed; `clock` is the conversation's, this event included."""
+    """Takes an event in and says what changed; `clock` already knows of its arrival."""
     memory.recorded = max(memory.recorded, event.recorded)
     event = _after_its_question(memory, event)
     state = memory.state
@@ -208,11 +208,7 @@ def _is_awaited(memory: Memory, event: Event) -> bool:
 
 def _after_its_question(memory: Memory, event: Event) -> Event:
     """A reply stamped before the message it names is taken at that message's instant (R3)."""
-    if (
-        not isinstance(event, Message)
-        or event.reply_to is None
-        or event.author is Author.CUSTOMER
-    ):
+    if not isinstance(event, Message) or event.reply_to is None or event.author is Author.CUSTOMER:
         return event
     for known in reversed(memory.events):
         if (

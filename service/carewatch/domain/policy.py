@@ -115,9 +115,11 @@ class Books:
         )
         lateness = [MAX_LATENESS_MS]
         for book in self._books:
-            for written in book.document.channels.profiles.values():
-                if written.window_lateness is not None:
-                    lateness.append(parse_duration(written.window_lateness))
+            lateness.extend(
+                parse_duration(written.window_lateness)
+                for written in book.document.channels.profiles.values()
+                if written.window_lateness is not None
+            )
         self.max_lateness_ms = max(lateness)
 
     def at(self, instant: int) -> Book:

@@ -1,4 +1,4 @@
-"""Queue stays: explicit where queue events tell, implicit where a conversation simply waits (Q1-Q6)."""
+"""Queue stays: explicit where queue events tell, implicit where somebody waits (Q1-Q6)."""
 
 from carewatch.domain.conversation import Stay, Step
 from carewatch.domain.events import QueueOutcome

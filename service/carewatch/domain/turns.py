@@ -13,9 +13,7 @@ def open_turn(step: Step) -> bool:
     session = state.session
     if state.turn is not None or session is None:
         return False
-    first = (
-        session.new_contact and session.initiated_by != "agent" and not session.person_wrote
-    )
+    first = session.new_contact and session.initiated_by != "agent" and not session.person_wrote
     state.turn = Turn(step.at, first)
     sla.begin(step, "first_reply" if first else "next_reply")
     return True

@@ -176,5 +176,3 @@ def _new(kind: Kind, window: str) -> Accumulator:
     if kind is Kind.DISTRIBUTION:
         return Total() if window == "total" else Distribution()
     return Count()
-
-

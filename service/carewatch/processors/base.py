@@ -102,7 +102,7 @@ class Processor:
 
     @property
     def changelog(self) -> str:
-        """The compacted topic of this processor's rows; partition p belongs to source partition p."""
+        """The compacted topic of this processor's rows, partition by source partition."""
         return f"care.state.{self.name}"
 
     @property

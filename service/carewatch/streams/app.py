@@ -79,6 +79,8 @@ class WorkerApp(faust.App):
 
         Faust's directory for tables is not made: there are no tables.
         """
+        # aiokafka tells of every connection and subscription; what is wrong it says as a warning.
+        logging.getLogger("aiokafka").setLevel(logging.WARNING)
         while not self.should_stop:
             try:
                 await ask_broker(kafka_options(self._kafka))

@@ -323,7 +323,7 @@ def encode_event(event: Envelope) -> bytes:
 
 
 def encode_tick(*, partition: int, at: str) -> bytes:
-    """A tick of `partition` at `at` (a whole second). Its id is the second: repeats are harmless."""
+    """A tick of `partition` at `at`, a whole second, which is its id: repeats are harmless."""
     return orjson.dumps(
         {
             "specversion": SPECVERSION,

@@ -66,7 +66,6 @@ _SIDES: Final[tuple[Literal["agent", "team", "queue"], ...]] = ("agent", "team",
 Decoded = Arrived | Ticked | Published | Gate
 
 
-
 class _Probe(msgspec.Struct):
     type: str
 

@@ -1,4 +1,4 @@
-"""Facts, SLA transitions and late events as CloudEvents: what `care.facts`, `.sla`, `.late` hold."""
+"""What `care.facts`, `care.sla` and `care.late` hold: results as CloudEvents."""
 
 from typing import Any, Final
 
