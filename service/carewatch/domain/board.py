@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from carewatch.domain.metrics import TUMBLING
 from carewatch.domain.points import Moment, Point
 from carewatch.domain.rulebook import Document
 
@@ -95,8 +94,3 @@ class Board:
             rulebook=self._rulebook,
             number=self._number,
         )
-
-
-def is_tumbling(window: str) -> bool:
-    """Whether points of this window have a start."""
-    return any(window == name for name in TUMBLING)
