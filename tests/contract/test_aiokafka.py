@@ -12,11 +12,11 @@ from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
 from aiokafka.producer.transaction_manager import TransactionManager
 
-from support.lab import Lab, create_topics
+from support.lab import Address, Lab, create_topics
 
 
 @pytest.fixture
-async def lab(broker) -> Lab:
+async def lab(broker: Address) -> Lab:
     return await Lab(broker.bootstrap_servers).create()
 
 
@@ -26,13 +26,17 @@ def test_the_pins_of_what_was_read() -> None:
 
 def test_the_sticky_assignor_keeps_its_assignment_in_the_class() -> None:
     """Two consumers of one process need a subclass each."""
-    mine = type("Mine", (StickyPartitionAssignor,), {})
-    other = type("Other", (StickyPartitionAssignor,), {})
 
-    mine.on_assignment(ConsumerProtocolMemberAssignment(0, [("topic", [1])], b""))
+    class Mine(StickyPartitionAssignor):  # type: ignore[misc]
+        pass
 
-    assert mine.member_assignment == [TopicPartition("topic", 1)]
-    assert other.member_assignment is None
+    class Other(StickyPartitionAssignor):  # type: ignore[misc]
+        pass
+
+    Mine.on_assignment(ConsumerProtocolMemberAssignment(0, [("topic", [1])], b""))
+
+    assert Mine.member_assignment == [TopicPartition("topic", 1)]
+    assert Other.member_assignment is None
     assert StickyPartitionAssignor.member_assignment is None
 
 

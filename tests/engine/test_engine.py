@@ -9,7 +9,7 @@ import pytest
 from carewatch.clock import system_clock
 from carewatch.domain.errors import Refused
 from carewatch.engine.engine import Engine
-from support.lab import Lab, eventually, expected_counts
+from support.lab import Address, Lab, eventually, expected_counts
 
 pytestmark = pytest.mark.broker
 
@@ -24,7 +24,7 @@ async def running(lab: Lab, **worker: object) -> AsyncIterator[Engine]:
         await engine.stop()
 
 
-async def test_every_record_is_counted_once_and_in_order(broker) -> None:
+async def test_every_record_is_counted_once_and_in_order(broker: Address) -> None:
     lab = await Lab(broker.bootstrap_servers, partitions=2).create()
     keys = [f"k{i % 7}" for i in range(500)]
     await lab.produce(keys, partition=0)
@@ -35,7 +35,7 @@ async def test_every_record_is_counted_once_and_in_order(broker) -> None:
         await lab.until_counted(["a:1", "b:1", "a:2"], 1)
 
 
-async def test_a_second_life_goes_on_where_the_first_ended(broker) -> None:
+async def test_a_second_life_goes_on_where_the_first_ended(broker: Address) -> None:
     lab = await Lab(broker.bootstrap_servers).create()
     await lab.produce(["a", "b", "a"])
     async with running(lab):
@@ -46,7 +46,7 @@ async def test_a_second_life_goes_on_where_the_first_ended(broker) -> None:
         await lab.until_counted(["a:1", "b:1", "a:2", "a:3", "b:2"])
 
 
-async def test_results_name_the_record_that_caused_them(broker) -> None:
+async def test_results_name_the_record_that_caused_them(broker: Address) -> None:
     lab = await Lab(broker.bootstrap_servers).create()
     await lab.produce(["a", "b"])
 
@@ -57,7 +57,7 @@ async def test_results_name_the_record_that_caused_them(broker) -> None:
     assert positions == [b"0:0", b"0:1"]
 
 
-async def test_the_first_marker_is_written_before_anything_is_read(broker) -> None:
+async def test_the_first_marker_is_written_before_anything_is_read(broker: Address) -> None:
     lab = await Lab(broker.bootstrap_servers).create()
 
     async with running(lab) as engine:
@@ -71,7 +71,7 @@ async def test_the_first_marker_is_written_before_anything_is_read(broker) -> No
     assert keys == [b"marker"]
 
 
-async def test_only_the_marker_moves_when_records_change_nothing(broker) -> None:
+async def test_only_the_marker_moves_when_records_change_nothing(broker: Address) -> None:
     lab = await Lab(broker.bootstrap_servers).create()
     async with running(lab):
         await lab.produce(["a"], value=b"quiet")
@@ -83,7 +83,7 @@ async def test_only_the_marker_moves_when_records_change_nothing(broker) -> None
     assert rows.count(b"a") == 1
 
 
-async def test_two_workers_share_the_partitions_and_lose_nothing(broker) -> None:
+async def test_two_workers_share_the_partitions_and_lose_nothing(broker: Address) -> None:
     lab = await Lab(broker.bootstrap_servers, partitions=4).create()
     keys = [f"k{i % 3}" for i in range(60)]
     for partition in range(4):
@@ -109,7 +109,7 @@ async def test_two_workers_share_the_partitions_and_lose_nothing(broker) -> None
             await lab.until_counted(expected_counts(keys), partition)
 
 
-async def test_rebalances_under_load_repeat_nothing(broker) -> None:
+async def test_rebalances_under_load_repeat_nothing(broker: Address) -> None:
     lab = await Lab(broker.bootstrap_servers, partitions=3).create()
     keys = [f"k{i % 5}" for i in range(600)]
 
@@ -132,7 +132,9 @@ async def test_rebalances_under_load_repeat_nothing(broker) -> None:
             await lab.until_counted(expected_counts(keys), partition)
 
 
-async def test_a_defect_of_a_processor_ends_the_engine_and_writes_nothing_of_it(broker) -> None:
+async def test_a_defect_of_a_processor_ends_the_engine_and_writes_nothing_of_it(
+    broker: Address,
+) -> None:
     lab = await Lab(broker.bootstrap_servers).create()
     async with running(lab) as engine:
         await lab.produce(["a"])
@@ -145,7 +147,7 @@ async def test_a_defect_of_a_processor_ends_the_engine_and_writes_nothing_of_it(
     assert await lab.counted() == ["a:1"]
 
 
-async def test_a_missing_topic_is_refused_with_the_remedy(broker) -> None:
+async def test_a_missing_topic_is_refused_with_the_remedy(broker: Address) -> None:
     lab = Lab(broker.bootstrap_servers)
 
     with pytest.raises(Refused, match=r"missing.*care\.state.*carewatch topics apply"):
@@ -153,7 +155,7 @@ async def test_a_missing_topic_is_refused_with_the_remedy(broker) -> None:
             pass
 
 
-async def test_a_changelog_with_another_count_is_refused(broker) -> None:
+async def test_a_changelog_with_another_count_is_refused(broker: Address) -> None:
     lab = await Lab(broker.bootstrap_servers, partitions=2).create(changelog_partitions=3)
 
     with pytest.raises(Refused, match=r"has 3 partitions and .* has 2"):

@@ -15,7 +15,7 @@ from carewatch.clock import system_clock
 from carewatch.engine.engine import Engine
 from carewatch.local.kafka import LocalKafka
 from support import counting_worker
-from support.lab import Lab, eventually, expected_counts
+from support.lab import Address, Lab, eventually, expected_counts
 
 pytestmark = pytest.mark.broker
 
@@ -56,7 +56,7 @@ async def load(lab: Lab, keys: list[str], done: asyncio.Event) -> None:
         number += BATCH
 
 
-async def test_killed_workers_lose_and_repeat_nothing(broker) -> None:
+async def test_killed_workers_lose_and_repeat_nothing(broker: Address) -> None:
     """Five kills at random moments while records keep coming; flushes are back to back."""
     lab = await Lab(broker.bootstrap_servers, partitions=2).create()
     moments = random.Random(20260105)
@@ -82,7 +82,7 @@ async def test_killed_workers_lose_and_repeat_nothing(broker) -> None:
             await lab.until_counted(expected_counts(keys), partition)
 
 
-async def test_a_frozen_worker_that_wakes_writes_nothing_twice(broker) -> None:
+async def test_a_frozen_worker_that_wakes_writes_nothing_twice(broker: Address) -> None:
     lab = await Lab(broker.bootstrap_servers, partitions=2).create()
     keys: list[str] = []
     done = asyncio.Event()

@@ -10,7 +10,7 @@ from carewatch.engine.engine import Engine
 from carewatch.engine.ports import Message
 from carewatch.engine.transaction import KafkaTransaction
 from carewatch.wire.rows import MARKER_KEY, seal
-from support.lab import Lab, commit_group_offset, delete_before, eventually
+from support.lab import Address, Lab, commit_group_offset, delete_before, eventually
 
 pytestmark = pytest.mark.broker
 
@@ -20,7 +20,7 @@ def marker(next_offset: int) -> Message:
 
 
 @pytest.fixture
-async def lab(broker) -> Lab:
+async def lab(broker: Address) -> Lab:
     """Three records in the source."""
     made = await Lab(broker.bootstrap_servers).create()
     await made.produce(["a", "b", "c"])

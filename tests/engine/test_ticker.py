@@ -10,7 +10,7 @@ from carewatch.engine.ticker import Ticker, until_next_second, whole_second
 from carewatch.wire.times import parse_time
 from carewatch.wire.topics import EVENTS
 from support.counting import counting_processor
-from support.lab import Lab, create_topics, eventually, read_committed
+from support.lab import Address, Lab, create_topics, eventually, read_committed
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_timer_that_wakes_early_still_means_the_second_it_was_set_for(
 
 
 @pytest.mark.broker
-async def test_ticks_follow_the_restore_and_what_the_log_already_held(broker) -> None:
+async def test_ticks_follow_the_restore_and_what_the_log_already_held(broker: Address) -> None:
     """The stage's first marker is committed before the first tick is in the log."""
     lab = Lab(broker.bootstrap_servers)
     await create_topics(broker.bootstrap_servers, {EVENTS: 8})
@@ -56,7 +56,7 @@ async def test_ticks_follow_the_restore_and_what_the_log_already_held(broker) ->
 
 
 @pytest.mark.broker
-async def test_nothing_is_ticked_while_nothing_is_owned(broker) -> None:
+async def test_nothing_is_ticked_while_nothing_is_owned(broker: Address) -> None:
     lab = await Lab(broker.bootstrap_servers).create()
     ticker = Ticker(
         topic=lab.source,

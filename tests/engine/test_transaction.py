@@ -11,7 +11,7 @@ from carewatch.engine.changelog import KafkaLog, read_newest
 from carewatch.engine.ports import Fenced, Message
 from carewatch.engine.transaction import BATCH_BYTES, KafkaTransaction
 from carewatch.processors.base import Row
-from support.lab import Lab
+from support.lab import Address, Lab
 
 pytestmark = pytest.mark.broker
 
@@ -19,7 +19,7 @@ Producers = Callable[[], KafkaTransaction]
 
 
 @pytest.fixture
-async def lab(broker) -> Lab:
+async def lab(broker: Address) -> Lab:
     return await Lab(broker.bootstrap_servers).create()
 
 

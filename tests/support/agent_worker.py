@@ -2,9 +2,9 @@
 
 import sys
 
-from carewatch.bootstrap import PROCESSORS
 from carewatch.clock import system_clock
 from carewatch.engine.engine import Engine
+from carewatch.processors import PROCESSORS
 from carewatch.settings import load_settings
 from carewatch.streams.app import TopicAgent, build_app
 from carewatch.streams.run import run_worker
@@ -19,6 +19,6 @@ async def _read(value: bytes) -> None:
 
 
 if __name__ == "__main__":
-    settings = load_settings(secrets=False)
+    settings = load_settings(secrets="none")
     engine = Engine(PROCESSORS, settings, system_clock)
     run_worker(build_app(settings, engine, [TopicAgent(COMMANDS, _read)]), "info")

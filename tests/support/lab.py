@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
@@ -14,6 +15,13 @@ from carewatch.settings import KafkaSettings, Settings, WorkerSettings
 from support.counting import counting_processor
 
 _numbers = itertools.count(1)
+
+
+class Address(Protocol):
+    """What a test needs of the suite's broker."""
+
+    @property
+    def bootstrap_servers(self) -> str: ...
 
 
 @dataclass(frozen=True)

@@ -124,10 +124,16 @@ class KafkaTransaction:
             # A sender that was cancelled twice ends as cancelled, and stop() hands that on.
             if _is_cancelled():
                 raise
-        # The end of a transaction that died, which nobody awaited.
-        waiter = self._producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
-        if waiter is not None and waiter.done():
-            _consume(waiter)
+        self._consume_leftovers()
+
+    def _consume_leftovers(self) -> None:
+        """Takes the errors of futures nobody awaited: the transaction's end, batches never sent."""
+        end = self._producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
+        unsent = self._producer._message_accumulator._batches.values()  # noqa: SLF001
+        drained = [batch._drain_waiter for batches in unsent for batch in batches]  # noqa: SLF001
+        for future in (end, *drained):
+            if future is not None and future.done():
+                _consume(future)
 
     def _batches(self, topic: str, messages: Sequence[Message]) -> list[BatchBuilder]:
         """All batches, before any is sent: a record above the limit must not cost a half flush."""
