@@ -1,8 +1,11 @@
 """Published totals beside stated ones: every difference is seen."""
 
+from datetime import UTC, datetime
 from typing import Any
 
-from carewatch.local.comparison import all_equal, compare
+import pytest
+
+from carewatch.local.comparison import all_equal, compare, has_passed
 
 
 def manifest(*expected: dict[str, Any], repeated: int = 0) -> dict[str, Any]:
@@ -117,3 +120,32 @@ def test_an_attempt_that_was_repeated_may_count_as_a_duplicate() -> None:
 
 def test_an_empty_comparison_proves_nothing() -> None:
     assert not all_equal(compare(manifest(), board()))
+
+
+INSTANT = datetime(2026, 1, 5, 10, 0, 5, tzinfo=UTC)
+EARLIER, THEN, LATER = (f"2026-01-05T10:00:0{second}.000Z" for second in (4, 5, 6))
+
+
+@pytest.mark.parametrize(
+    ("heartbeats", "watermarks", "passed"),
+    [
+        ([LATER, LATER], [LATER], True),
+        ([LATER, THEN], [LATER], False),
+        ([LATER], [LATER], False),
+        ([LATER, LATER], [EARLIER], False),
+        ([LATER, LATER], [], False),
+    ],
+)
+def test_totals_count_when_every_partition_of_every_stage_is_past_the_instant(
+    heartbeats: list[str], watermarks: list[str], passed: bool
+) -> None:
+    document = {
+        "heartbeats": {str(place): text for place, text in enumerate(heartbeats)},
+        "watermarks": {str(place): text for place, text in enumerate(watermarks)},
+    }
+
+    assert has_passed(document, INSTANT, sources=2, results=1) == passed
+
+
+def test_a_board_that_has_not_answered_yet_has_passed_nothing() -> None:
+    assert not has_passed({}, INSTANT, sources=1, results=1)

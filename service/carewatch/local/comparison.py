@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 Document = Mapping[str, Any]
@@ -98,6 +99,21 @@ def _published(board: Document, manifest: Document) -> dict[Key, Amount]:
         amount = Amount(total.get("count", total.get("value", 0)), total.get("sum_ms") or 0)
         sums[key] = sums.get(key, NOTHING) + amount
     return {key: amount for key, amount in sums.items() if amount != NOTHING}
+
+
+def has_passed(board: Document, instant: datetime, *, sources: int, results: int) -> bool:
+    """Whether what was recorded up to `instant` is in the totals for certain.
+
+    Every one of `sources` partitions must have sent its heartbeat through all stages, and every
+    one of `results` partitions be complete: one that restores its state lags behind the others.
+    """
+    return all(
+        len(clocks) == partitions and min(map(datetime.fromisoformat, clocks)) > instant
+        for clocks, partitions in (
+            (board.get("heartbeats", {}).values(), sources),
+            (board.get("watermarks", {}).values(), results),
+        )
+    )
 
 
 def all_equal(lines: list[Line]) -> bool:

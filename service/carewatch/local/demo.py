@@ -19,7 +19,7 @@ import aiohttp
 from carewatch.domain.errors import Refused
 from carewatch.local import demo_config
 from carewatch.local.child import Child, stop_all
-from carewatch.local.comparison import Line, all_equal, compare, report
+from carewatch.local.comparison import Line, all_equal, compare, has_passed, report
 from carewatch.local.jars import Progress
 from carewatch.local.kafka import LocalKafka
 from carewatch.local.options import Options, demo_environ
@@ -97,7 +97,7 @@ class _Demo:
         self._screen = screen
         self._kafka = kafka
         self._environ = demo_environ(os.environ, options.ports)
-        self._partitions = load_settings(demo_config.FOLDER, self._environ).kafka.partitions
+        self._kafka_settings = load_settings(demo_config.FOLDER, self._environ).kafka
         self._manifest = options.folder / "manifest.json"
         self._lasting: list[Child] = []
         self._brief: list[Child] = []
@@ -195,13 +195,18 @@ class _Demo:
         board: dict[str, Any] = {}
         try:
             async with asyncio.timeout(SETTLE_TIMEOUT_S):
-                while not self._passed(board, settled):
+                while not has_passed(
+                    board,
+                    settled,
+                    sources=self._kafka_settings.partitions,
+                    results=self._kafka_settings.partials_partitions,
+                ):
                     await asyncio.sleep(0.5)
                     board = await self._read_board() or board
         except TimeoutError:
             raise Refused(
                 f"the pipeline has not passed {manifest['settled_at']} after {SETTLE_TIMEOUT_S} s: "
-                f"heartbeats {board.get('heartbeats')}"
+                f"heartbeats {board.get('heartbeats')}, watermarks {board.get('watermarks')}"
             ) from None
         lines = compare(manifest, board)
         with contextlib.suppress(TimeoutError):
@@ -211,10 +216,6 @@ class _Demo:
                     board = await self._read_board() or board
                     lines = compare(manifest, board)
         return lines
-
-    def _passed(self, board: Mapping[str, Any], instant: datetime) -> bool:
-        beats = [datetime.fromisoformat(text) for text in board.get("heartbeats", {}).values()]
-        return len(beats) == self._partitions and min(beats) > instant
 
     async def _read_board(self) -> dict[str, Any] | None:
         """The board's figures; None when it does not answer: those who ask, ask again."""
