@@ -168,10 +168,21 @@ def test_a_secret_must_be_a_reference_that_resolves(
 
 
 def test_a_process_that_needs_no_secret_is_not_given_one(folder: Path) -> None:
-    settings = load_settings(write(folder, ACCOUNT), {}, secrets=False)
+    settings = load_settings(write(folder, ACCOUNT), {}, secrets="none")
 
     assert [(one.account, one.secrets) for one in settings.accounts] == [("web-1", ())]
     assert settings.privacy.customer_keys == {}
+
+
+def test_the_worker_is_given_the_key_of_dead_letters_and_nothing_else(folder: Path) -> None:
+    text = ACCOUNT.replace("privacy:", "privacy:\n  dead_letter_key: env:DEAD_KEY")
+    settings = load_settings(write(folder, text), {"DEAD_KEY": "d" * 32}, secrets="dead_letters")
+
+    key = settings.privacy.dead_letter_key
+    assert key is not None
+    assert (key.reveal(), settings.privacy.customer_keys) == ("d" * 32, {})
+    with pytest.raises(ConfigError, match="env:DEAD_KEY is not set"):
+        load_settings(folder, {}, secrets="dead_letters")
 
 
 def test_secrets_are_masked_wherever_settings_are_printed(folder: Path) -> None:

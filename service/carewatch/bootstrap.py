@@ -8,9 +8,9 @@ from carewatch.channels import CHANNELS
 from carewatch.clock import Clock, system_clock
 from carewatch.engine.connection import kafka_options
 from carewatch.engine.engine import Engine
+from carewatch.engine.sealing import seal_of
 from carewatch.exporter.feed import Feed
 from carewatch.exporter.server import BoardServer
-from carewatch.gateway.dead import seal_of
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Publisher
 from carewatch.gateway.receive import Receiver, doors_of
@@ -55,10 +55,13 @@ def build_gateway(settings: Settings, clock: Clock) -> Gateway:
 
 
 def wire_worker(settings: Settings, clock: Clock = system_clock) -> "faust.App":
-    """The Faust app of the stream worker: all processors under the engine. Starts nothing."""
+    """The Faust app of the stream worker: all processors under the engine. Starts nothing.
+
+    Raises ConfigError without a key for dead letters.
+    """
     from carewatch.streams.app import build_app  # noqa: PLC0415 - only the worker pays for Faust
 
-    return build_app(settings, Engine(PROCESSORS, settings, clock))
+    return build_app(settings, Engine(PROCESSORS, settings, clock, seal=seal_of(settings)))
 
 
 def build_board(settings: Settings, clock: Clock) -> BoardServer:

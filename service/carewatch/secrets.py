@@ -1,7 +1,7 @@
 """Secrets: named in the configuration by reference, resolved at start, never printed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,22 +37,26 @@ class Secret:
 class SecretSource:
     """Resolves references against the environment and against files beside the configuration.
 
-    With `resolve=False` only their form is checked, for a process that needs no secret.
+    Where `resolve` says no to a place (its keys), only the form is checked: no process reads a
+    secret that it does not need.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], *, resolve: bool) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], *, resolve: Callable[[Keys], bool]
+    ) -> None:
         self._folder = folder
         self._environ = environ
         self._resolve = resolve
+        self._texts: dict[str, str] = {}
 
-    def problem(self, _kind: type, value: object, _keys: Keys) -> str | None:
+    def problem(self, _kind: type, value: object, keys: Keys) -> str | None:
         """What is wrong with a reference; never quotes the value, which may be the secret."""
         if not isinstance(value, str) or not _REFERENCE.fullmatch(value):
             return (
                 "a secret is given as a reference, never as its value; "
                 "write env:NAME or file:path, and change the secret if it was written here"
             )
-        if not self._resolve:
+        if not self._resolve(keys):
             return None
         try:
             text = self._read(value)
@@ -62,11 +66,12 @@ class SecretSource:
             return f"{value} is not UTF-8 text"
         if text is None:
             return f"{value} is not set in the environment; set it, or name another reference"
+        self._texts[value] = text
         return None if text else f"{value} is empty"
 
     def convert(self, _kind: type, value: Any) -> Secret:
-        """The secret behind a reference that has no problem."""
-        return Secret((self._read(value) or "") if self._resolve else "", value)
+        """The secret behind a reference that has no problem; empty where it was not resolved."""
+        return Secret(self._texts.get(value, ""), value)
 
     def _read(self, reference: str) -> str | None:
         scheme, _, name = reference.partition(":")

@@ -6,7 +6,7 @@ to add one field here, with its bounds and its description: variable, check and 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,7 +17,7 @@ from carewatch.domain.errors import ConfigError
 from carewatch.overrides import apply_overrides
 from carewatch.secrets import Secret, SecretSource
 from carewatch.shape import decode
-from carewatch.yamlfile import Mistake, YamlFile, read_yaml
+from carewatch.yamlfile import Keys, Mistake, YamlFile, read_yaml
 
 __all__ = [
     "AccountSettings",
@@ -171,17 +171,21 @@ def config_folder(folder: Path | None, environ: Mapping[str, str]) -> tuple[Path
     return (Path(named), True) if named else (Path("config"), False)
 
 
+Needed = Literal["all", "dead_letters", "none"]
+"""Which secrets a process needs: the gateway all, the worker the key of dead letters."""
+
+
 def load_settings(
     folder: Path | None = None,
     environ: Mapping[str, str] | None = None,
     *,
-    secrets: bool = True,
+    secrets: Needed = "all",
 ) -> Settings:
     """The settings in `folder`/carewatch.yaml, overridden by `CAREWATCH_*` variables.
 
     Without a folder: CAREWATCH_CONFIG, else ./config, which alone may be missing (defaults and
-    variables then say everything). A process that needs no secret passes `secrets=False`: the
-    references are then not resolved, so the secrets can stay with the gateway.
+    variables then say everything). Only the secrets that a process needs are resolved, so the
+    others can stay with the gateway.
 
     Raises ConfigError with every mistake on a line of its own.
     """
@@ -204,12 +208,12 @@ def read_settings(
     environ: Mapping[str, str],
     mistakes: list[Mistake],
     *,
-    secrets: bool = True,
+    secrets: Needed = "all",
 ) -> Settings | None:
     """The settings in a file that is already read; None after adding to `mistakes`."""
     if file is None:
         return None
-    source = SecretSource(folder, environ, resolve=secrets)
+    source = SecretSource(folder, environ, resolve=_resolved(secrets))
     written = {key: value for key, value in file.value.items() if key not in RULEBOOK_KEYS}
     found: list[Mistake] = []
     tree = apply_overrides(written, environ, Settings, found)
@@ -217,11 +221,11 @@ def read_settings(
         file, tree, (), Settings, found, custom=source.problem, convert=source.convert
     )
     if settings is not None and not found:
-        found.extend(_contradictions(file, settings, secrets=secrets))
+        found.extend(_contradictions(file, settings, secrets=secrets == "all"))
     mistakes.extend(found)
     if settings is None or found:
         return None
-    return settings if secrets else _without_secrets(settings)
+    return settings if secrets == "all" else _without_secrets(settings, secrets)
 
 
 def _contradictions(file: YamlFile, settings: Settings, *, secrets: bool) -> list[Mistake]:
@@ -271,11 +275,21 @@ def _contradictions(file: YamlFile, settings: Settings, *, secrets: bool) -> lis
     return found
 
 
-def _without_secrets(settings: Settings) -> Settings:
+def _resolved(secrets: Needed) -> Callable[[Keys], bool]:
+    if secrets == "dead_letters":
+        return lambda keys: tuple(keys) == ("privacy", "dead_letter_key")
+    return lambda _keys: secrets == "all"
+
+
+def _without_secrets(settings: Settings, secrets: Needed) -> Settings:
     """The same, without the placeholders of what was not resolved: nobody can use one by chance."""
     replace = msgspec.structs.replace
+    privacy = settings.privacy
     return replace(
         settings,
         accounts=tuple(replace(one, secrets=(), verify_token=None) for one in settings.accounts),
-        privacy=PrivacySettings(key_id=settings.privacy.key_id),
+        privacy=PrivacySettings(
+            key_id=privacy.key_id,
+            dead_letter_key=privacy.dead_letter_key if secrets == "dead_letters" else None,
+        ),
     )

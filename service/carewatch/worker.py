@@ -7,4 +7,4 @@ a second copy of the app would run without the first one knowing.
 from carewatch.bootstrap import wire_worker
 from carewatch.settings import load_settings
 
-app = wire_worker(load_settings(secrets=False))
+app = wire_worker(load_settings(secrets="dead_letters"))

@@ -13,7 +13,7 @@ from carewatch.channels.drafts import Draft
 from carewatch.channels.generic import Generic
 from carewatch.channels.outcomes import STATUS, ItemOutcome, RequestOutcome
 from carewatch.domain.errors import ConfigError
-from carewatch.gateway.dead import Seal
+from carewatch.engine.sealing import Seal
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Outgoing, Unavailable
 from carewatch.gateway.receive import Receiver, doors_of

@@ -25,7 +25,7 @@ def command(config: Path | None) -> None:
     # The Kafka client repeats every failed attempt to connect; the feed says it once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     # Reading results needs no secret: those stay with the gateway.
-    asyncio.run(_serve(load_settings(config, os.environ, secrets=False)))
+    asyncio.run(_serve(load_settings(config, os.environ, secrets="none")))
 
 
 async def _serve(settings: Settings) -> None:

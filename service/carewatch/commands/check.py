@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from carewatch.channels import CHANNELS
 from carewatch.domain.errors import ConfigError
-from carewatch.gateway.dead import seal_of
+from carewatch.engine.sealing import seal_of
 from carewatch.gateway.receive import doors_of
 from carewatch.rulebooks.folder import read_document
 from carewatch.rulebooks.summary import describe_rulebook
@@ -41,7 +41,9 @@ def command(folder: Path | None, without_secrets: bool) -> None:
     chosen, _ = config_folder(folder, os.environ)
     mistakes: list[Mistake] = []
     file = read_yaml(chosen / FILE, mistakes)
-    settings = read_settings(file, chosen, os.environ, mistakes, secrets=not without_secrets)
+    settings = read_settings(
+        file, chosen, os.environ, mistakes, secrets="none" if without_secrets else "all"
+    )
     document = read_document(chosen, mistakes)
     if file is not None and settings is not None:
         _check_doors(file, settings, mistakes, secrets=not without_secrets)

@@ -14,6 +14,7 @@ from carewatch.engine.connection import kafka_options
 from carewatch.engine.health import HealthServer, ProcessMetrics
 from carewatch.engine.lane import FLUSH_AT_ONCE, Lane
 from carewatch.engine.ports import TransactionalProducer
+from carewatch.engine.sealing import Seal, SealingProducer
 from carewatch.engine.ticker import Ticker
 from carewatch.engine.transaction import KafkaTransaction
 from carewatch.processors.base import Processor
@@ -39,12 +40,14 @@ class Engine:
         clock: Clock,
         *,
         registry: CollectorRegistry | None = None,
+        seal: Seal | None = None,
     ) -> None:
         self._processors = tuple(processors)
         self._settings = settings
         self._clock = clock
         self._registry = registry or CollectorRegistry()
         self._options = kafka_options(settings.kafka)
+        self._seal = seal
         self._metrics = ProcessMetrics(self._registry, clock)
         self._health: HealthServer | None = None
         self._lanes: list[Lane] = []
@@ -202,11 +205,12 @@ class Engine:
         )
 
     def _producer(self, transactional_id: str) -> TransactionalProducer:
-        return KafkaTransaction(
+        producer = KafkaTransaction(
             transactional_id,
             options=self._options,
             transaction_timeout_ms=self._settings.worker.transaction_timeout_ms,
         )
+        return producer if self._seal is None else SealingProducer(producer, self._seal)
 
     def _enter(self, stage: str) -> None:
         self._stage = stage

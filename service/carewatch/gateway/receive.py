@@ -27,7 +27,8 @@ from carewatch.channels.drafts import Draft
 from carewatch.channels.outcomes import STATUS, ItemOutcome, RequestOutcome
 from carewatch.channels.verify import Hmac, Verdict, verify
 from carewatch.domain.errors import ConfigError, InvalidRecord
-from carewatch.gateway.dead import Seal, dead_letter
+from carewatch.engine.sealing import Seal
+from carewatch.gateway.dead import dead_letter
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.normalise import normalise, speaks_for
 from carewatch.gateway.producer import Outgoing, Unavailable

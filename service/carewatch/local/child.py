@@ -77,7 +77,7 @@ class Child:
             raise Refused(self.obituary())
 
     async def ready(self, url: str, *, timeout_s: float) -> None:
-        """Waits until `url` answers 200; raises Refused when that takes too long."""
+        """Waits until `url` answers 200; raises Refused when that takes too long, or it ended."""
         said = "nothing"
         timeout = aiohttp.ClientTimeout(total=PROBE_TIMEOUT_S)
         with contextlib.suppress(TimeoutError):
@@ -93,6 +93,9 @@ class Child:
                                 return
                     except (aiohttp.ClientError, TimeoutError):
                         said = "no answer"
+                    if self.status is not None:
+                        await self.ended()
+                        raise Refused(self.obituary())
                     await asyncio.sleep(POLL_S)
         raise Refused(
             f"{self.name} was not ready after {timeout_s:g} s: {url} says {said!r}; "

@@ -51,6 +51,10 @@ class Replay:
         raw = key.encode()
         self._feed(topics.EVENTS, zlib.crc32(raw) % self._partitions, raw, value)
 
+    def recorded(self, partition: int, key: bytes | None, value: bytes | None) -> None:
+        """A record of any kind as a worker read it, in the partition in which it stands."""
+        self._feed(topics.EVENTS, partition, key, value)
+
     def everywhere(self, value: bytes) -> None:
         """A control record, into every partition."""
         for partition in range(self._partitions):
