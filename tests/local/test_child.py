@@ -71,6 +71,15 @@ async def test_what_does_not_become_ready_is_refused_with_its_own_reason(gateway
         await gateway.ready(f"http://{HOST}:{PORTS.gateway}/readyz", timeout_s=0.5)
 
 
+async def test_nobody_waits_for_what_has_ended(tmp_path: Path) -> None:
+    child = child_of(tmp_path, "gateway", "--no-such-option")
+
+    child.start()
+    async with asyncio.timeout(60):
+        with pytest.raises(Refused, match=r"(?s)gateway ended with status 2.*No such option"):
+            await child.ready(f"http://{HOST}:{PORTS.gateway}/livez", timeout_s=3600)
+
+
 async def test_stopping_what_was_never_started_does_nothing(tmp_path: Path) -> None:
     child = child_of(tmp_path, "gateway")
 
