@@ -47,7 +47,7 @@ class Deployment:
     ) -> None:
         self.folder = folder
         self.kafka = LocalKafka(folder / "kafka")
-        self.partitions = load_settings(config, secrets, secrets=False).kafka.partitions
+        self.partitions = load_settings(config, secrets, secrets="none").kafka.partitions
         self.gateway_url = f"http://{HOST}:{(gateway := free_port())}"
         self.gateway_metrics_url = f"http://{HOST}:{(metrics := free_port())}"
         self.board_url = f"http://{HOST}:{(board := free_port())}"
@@ -62,6 +62,8 @@ class Deployment:
             "CAREWATCH_BOARD_PORT": str(board),
             **settings,
         }
+        self.ended_early: list[str] = []
+        """What was not running any more at the end, and had not ended in order."""
         self._children: list[Child] = []
 
     @property
@@ -81,6 +83,9 @@ class Deployment:
 
     async def go_down(self) -> None:
         """Ends every process, whatever it is doing."""
+        self.ended_early = [
+            child.obituary() for child in self._children if child.status not in (None, 0)
+        ]
         await stop_all(self._children, grace_s=10)
         await asyncio.to_thread(self.kafka.stop)
 
@@ -183,6 +188,10 @@ class Worker:
     def __init__(self, child: Child, url: str) -> None:
         self.child = child
         self._url = url
+
+    async def alive(self) -> None:
+        """Waits until it answers at all."""
+        await self.child.ready(f"{self._url}/livez", timeout_s=READY_S)
 
     async def ready(self) -> None:
         """Waits until it owns partitions and has caught up."""
