@@ -22,6 +22,7 @@ COMMANDS = {
     "carewatch": ("carewatch", "worker"),
     "faust": ("faust", "-A", "carewatch.worker", "worker", "-l", "info"),
 }
+CONFIG = Path(__file__).with_name("config")
 RESTORED = "exactly once"
 WAITING = "waiting for Kafka"
 
@@ -78,6 +79,8 @@ async def worker(
             **os.environ,
             "CAREWATCH_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
             "CAREWATCH_WORKER_METRICS_PORT": "0",
+            "CAREWATCH_CONFIG": str(CONFIG),
+            "DEAD_LETTER_KEY": "a key of the tests, 32 bytes long",
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
