@@ -199,6 +199,16 @@ def test_a_gate_above_this_version_stops_the_partition() -> None:
         lane.read(None, orjson.dumps(gate | {"data": {"minimum": "99.0.0"}}))
 
 
+def test_it_tells_that_nothing_is_promised_until_a_rulebook_was_published() -> None:
+    lane = Lane()
+    before = lane.stage.notice
+    lane.read(None, publication(POLICY))
+
+    assert before is not None
+    assert before.startswith("no rulebook was published yet")
+    assert lane.stage.notice is None
+
+
 def test_a_rulebook_takes_effect_at_its_instant_for_clocks_that_run() -> None:
     lane = Lane()
     lane.event(message(0, id_="e1"))

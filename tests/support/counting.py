@@ -51,6 +51,10 @@ class Counting:
             value = key + b":" + str(self.counts[key]).encode()
             self._outputs.append(Output(self._results, self._partition, key, value, record.offset))
 
+    @property
+    def notice(self) -> None:
+        """Nothing to tell."""
+
     def flush(self) -> Flush | None:
         """Rows of what changed, the outputs, the marker."""
         if self._handed == self._next:

@@ -90,6 +90,10 @@ class Engine:
                 return f"{lane.processor.name}: restoring"
         return None
 
+    def notices(self) -> list[str]:
+        """What people should know although work goes on. Only reads."""
+        return sorted({one for lane in self._lanes for one in lane.notices})
+
     async def start(self) -> None:
         """Checks topics and counts, joins the groups, begins to tick.
 
@@ -106,6 +110,7 @@ class Engine:
             setting="worker.metrics_port",
             registry=self._registry,
             ready=self.not_ready,
+            notices=self.notices,
         )
         self._health.start()
         counts = await self._counts()
@@ -203,6 +208,8 @@ class Engine:
             took,
             self.metrics_port,
         )
+        for notice in self.notices():
+            logger.warning("%s", notice)
 
     def _producer(self, transactional_id: str) -> TransactionalProducer:
         producer = KafkaTransaction(

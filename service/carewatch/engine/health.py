@@ -153,8 +153,8 @@ class ProcessMetrics:
 class HealthServer:
     """`/metrics`, `/livez` and `/readyz` on a port of their own, from a daemon thread.
 
-    `ready` returns None when the worker does its work, else the reason why not; it is called in
-    the server's thread and must only read.
+    `ready` returns None when the worker does its work, else the reason why not; `notices` what
+    people should know although it does. Both are called in the server's thread and must only read.
     """
 
     def __init__(
@@ -165,9 +165,10 @@ class HealthServer:
         setting: str,
         registry: CollectorRegistry,
         ready: Callable[[], str | None],
+        notices: Callable[[], list[str]],
     ) -> None:
         try:
-            self._server = ThreadingHTTPServer((host, port), _answer(registry, ready))
+            self._server = ThreadingHTTPServer((host, port), _answer(registry, ready, notices))
         except OSError as error:
             raise ConfigError(
                 f"{host}:{port} cannot be used ({error.strerror}). "
@@ -194,7 +195,9 @@ class HealthServer:
 
 
 def _answer(
-    registry: CollectorRegistry, ready: Callable[[], str | None]
+    registry: CollectorRegistry,
+    ready: Callable[[], str | None],
+    notices: Callable[[], list[str]],
 ) -> type[BaseHTTPRequestHandler]:
     class Answer(BaseHTTPRequestHandler):
         server_version = "carewatch"
@@ -211,7 +214,7 @@ def _answer(
             elif path == "/readyz":
                 reason = ready()
                 status = HTTPStatus.OK if reason is None else HTTPStatus.SERVICE_UNAVAILABLE
-                text = f"{reason or 'ok'}\n".encode()
+                text = "".join(f"{line}\n" for line in (reason or "ok", *notices())).encode()
                 self._send(status, "text/plain; charset=utf-8", text)
             else:
                 self._send(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"not found\n")

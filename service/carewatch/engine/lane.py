@@ -87,6 +87,12 @@ class Lane:
         )
 
     @property
+    def notices(self) -> frozenset[str]:
+        """What the live stages want people to know."""
+        told = (partition.notice for partition in tuple(self._partitions.values()))
+        return frozenset(one for one in told if one is not None)
+
+    @property
     def assigned(self) -> frozenset[int] | None:
         """What the group gave us; None while it rebalances."""
         return self._group.assigned

@@ -113,6 +113,11 @@ class Partition:
         return self._live.stage.next_offset if self._live else None
 
     @property
+    def notice(self) -> str | None:
+        """What the live stage wants people to know."""
+        return self._live.stage.notice if self._live else None
+
+    @property
     def durable_offset(self) -> int | None:
         """The source offset up to which results are committed; None while not live."""
         return self._live.durable if self._live else None

@@ -90,6 +90,10 @@ class Stage(Protocol):
     def next_offset(self) -> int:
         """The offset after the last record folded."""
 
+    @property
+    def notice(self) -> str | None:
+        """What people should know although the partition is worked on; None: nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processor:

@@ -81,6 +81,10 @@ class Merge:
         """The offset after the last record folded."""
         return self._next
 
+    @property
+    def notice(self) -> None:
+        """Nothing to tell: merge adds up whatever it is sent."""
+
     def restore(self, rows_: Iterable[Row], marker: bytes | None) -> int:
         """Takes the newest row of every key; raises Refused when one cannot be trusted."""
         at = rows.MARKER_KEY

@@ -64,6 +64,13 @@ class Track:
         """The offset after the last record folded."""
         return self._next
 
+    @property
+    def notice(self) -> str | None:
+        """Before the first rulebook nothing is promised: somebody has forgotten to publish."""
+        if len(self._books):
+            return None
+        return "no rulebook was published yet: no policies, UTC, the shipped channel profiles"
+
     def restore(self, rows_: Iterable[Row], marker: bytes | None) -> int:
         """Takes the newest row of every key; raises Refused when one cannot be trusted."""
         at = b"marker"

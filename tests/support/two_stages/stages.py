@@ -119,6 +119,10 @@ class Tally:
             self.next = record.offset + 1
             self.pending.moved = True
 
+    @property
+    def notice(self) -> None:
+        """Nothing to tell."""
+
     def flush(self) -> Flush | None:
         if not self.pending.moved:
             return None
@@ -234,6 +238,10 @@ class Merge:
             self._on_partial(record)
             self.next = record.offset + 1
             self.pending.moved = True
+
+    @property
+    def notice(self) -> None:
+        """Nothing to tell."""
 
     def flush(self) -> Flush | None:
         if not self.pending.moved:
