@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.channels import CHANNELS
-from carewatch.channels.base import Skip
+from carewatch.channels.base import Secrets, Skip
 from carewatch.channels.verify import Verdict, verify
 from carewatch.domain.errors import InvalidRecord
 from carewatch.wire.envelope import Envelope, decode_envelope, encode_event
@@ -131,7 +131,7 @@ def test_without_a_secret_nobody_is_genuine(name: str) -> None:
     fixture = next(f for f in FIXTURES if f.channel == name)
     request = hooks.request(name, fixture.body, hooks.signature(name, fixture.body, secret=""))
 
-    for nothing in (hooks.Secrets(), hooks.Secrets(signing=("",))):
+    for nothing in (Secrets(), hooks.Secrets(signing=("",))):
         assert verify(hooks.adapter(name).verifiers, request, nothing, hooks.NOW) == (
             Verdict.UNVERIFIED
         )

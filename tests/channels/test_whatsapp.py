@@ -2,15 +2,16 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from carewatch.channels.base import RawRequest, Reply
+from carewatch.channels.base import RawRequest, Reply, Secrets
 from carewatch.channels.drafts import Draft
 from carewatch.channels.whatsapp import ADAPTER
 from support import hooks
 
-FOLDER = hooks.Path(__file__).parent / "whatsapp"
+FOLDER = Path(__file__).parent / "whatsapp"
 
 
 def drafts(name: str, **changes: object) -> list[Draft]:
@@ -79,7 +80,7 @@ def test_the_subscription_handshake_is_echoed_for_the_token_only() -> None:
         {"hub_challenge": ""},
     ):
         assert ADAPTER.challenge(get(**(genuine | wrong)), secrets) is None
-    assert ADAPTER.challenge(get(**genuine), hooks.Secrets(token=None)) is None
+    assert ADAPTER.challenge(get(**genuine), Secrets(token=None)) is None
 
 
 def test_items_of_a_batch_do_not_need_each_other() -> None:

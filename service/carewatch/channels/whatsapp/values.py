@@ -1,21 +1,9 @@
-"""WhatsApp Cloud API: customer messages, delivery statuses, echoes of the business app, calls.
-
-Answers sent through the API are not echoed: a `sent` status is all that arrives. With the
-account's `messages_from: whatsapp` such a status becomes the outbound message itself (`derived`),
-written by whoever `api_sender` says; its key is that of an echo of the same wamid, so both are one
-event. Marketing and authentication templates are campaigns: automated, nobody's reply.
-
-People are known by the business-scoped user id (BSUID) where one is sent, else by the phone
-number; a message that names both links them (`care.customer.linked`).
-`match` of an account: `phone_number_id`.
-Source: WhatsApp Cloud API reference, "Webhooks" (messages, statuses, message echoes, calls).
-"""
+"""The items of one `value`: messages, statuses, echoes and calls, each to its drafts."""
 
 from collections.abc import Iterator
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal
 
-from carewatch.channels import meta
-from carewatch.channels.base import Account, RawRequest, Reply, Secrets, Skip, each
+from carewatch.channels.base import Account, Skip
 from carewatch.channels.drafts import (
     ActorDraft,
     CallDraft,
@@ -39,42 +27,13 @@ from carewatch.channels.fields import (
     need_text,
 )
 from carewatch.channels.times import occurred
-from carewatch.channels.verify import Verifier
-from carewatch.wire.envelope import Choice, MessageKind
+from carewatch.channels.whatsapp.contents import KINDS, choice_of, size_of
 
-_KINDS: Final[dict[str, MessageKind]] = {
-    "text": "text",
-    "image": "image",
-    "video": "video",
-    "audio": "audio",
-    "voice": "audio",
-    "document": "document",
-    "sticker": "sticker",
-    "location": "location",
-    "contacts": "contact",
-    "button": "choice",
-    "interactive": "choice",
-    "order": "form",
-    "template": "template",
-    "unsupported": "unsupported",
-    "unknown": "unsupported",
-}
 _CHANGES: Final = {
     "edit": ("care.message.updated", "updated"),
     "revoke": ("care.message.deleted", "deleted"),
 }
 """Messages that change another: the event, and the end of its key."""
-
-_MEDIA: Final = ("image", "video", "audio", "voice", "document", "sticker")
-
-_SETTINGS: Final = (
-    "account_alerts", "account_review_update", "account_settings_update", "account_update",
-    "business_capability_update", "business_status_update", "flows", "history",
-    "message_template_components_update", "message_template_quality_update",
-    "message_template_status_update", "phone_number_name_update", "phone_number_quality_update",
-    "security", "smb_app_state_sync", "template_category_update", "user_preferences",
-)  # fmt: skip
-"""Fields about the business account itself: known, and no happening of a conversation."""
 
 _CAMPAIGNS: Final = (
     "marketing",
@@ -94,60 +53,11 @@ _STATUSES: Final[dict[str, _Status]] = {
 }
 
 
-class WhatsApp:
-    """`POST /hooks/whatsapp/{account}`; GET answers Meta's subscription handshake."""
-
-    name = "whatsapp"
-    source_role: Literal["channel"] = "channel"
-    version = "1"
-    verifiers: tuple[Verifier, ...] = (meta.SIGNATURE,)
-    body_limit: int | None = meta.BODY_LIMIT
-
-    def challenge(self, request: RawRequest, secrets: Secrets) -> Reply | None:
-        return meta.subscription_challenge(request, secrets)
-
-    def parse(self, request: RawRequest, account: Account) -> Iterator[Draft | Skip]:
-        def change(fields: Fields, path: str) -> Iterator[Draft | Skip]:
-            return _change(fields, path, account, request.received_at)
-
-        return meta.each_change(request.json(), "whatsapp_business_account", change)
-
-
-ADAPTER: Final = WhatsApp()
-
-
-def _change(
-    change: Fields, path: str, account: Account, received_at: int
-) -> Iterator[Draft | Skip]:
-    field = need_text(change, "field")
-    if field in _SETTINGS:
-        yield Skip(reason="ignored", path=path)
-        return
-    if field not in ("messages", "smb_message_echoes", "calls"):
-        yield Skip(reason="unmapped", path=path)
-        return
-    value = get_object(change, "value")
-    phone_number_id = get_id(get_object(value, "metadata"), "phone_number_id")
-    expected = account.match.get("phone_number_id")
-    if expected is not None and phone_number_id != expected:
-        yield Skip(reason="wrong_account", path=f"{path}.value.metadata")
-        return
-
-    reader = _Value(value, account, received_at, business=phone_number_id or account.account_ref)
-    yield from each(value.get("messages"), f"{path}.value.messages", reader.message)
-    yield from each(value.get("statuses"), f"{path}.value.statuses", reader.status)
-    yield from each(value.get("message_echoes"), f"{path}.value.message_echoes", reader.echo)
-    yield from each(value.get("calls"), f"{path}.value.calls", reader.call)
-    if get_list(value, "errors"):
-        # Errors of the whole number (rate, billing) belong to no message.
-        yield Skip(reason="ignored", path=f"{path}.value.errors")
-
-
 def _wamid(value: str) -> MessageId:
     return MessageId("whatsapp", value, shared=True)
 
 
-class _Value:
+class Value:
     """One `value` object: its items share the account and the list of contacts."""
 
     def __init__(self, value: Fields, account: Account, received_at: int, business: str) -> None:
@@ -200,7 +110,7 @@ class _Value:
         target = _wamid(wamid)
         answers = get_id(get_object(fields, "context"), "id")
         event_type, suffix = "care.message.created", "created"
-        message_kind = _KINDS.get(kind)
+        message_kind = KINDS.get(kind)
         choice = None
         match kind:
             case "edit" | "revoke":
@@ -211,7 +121,7 @@ class _Value:
                 message_kind = "reaction"
                 answers = need_id(get_object(fields, "reaction"), "message_id")
             case "button" | "interactive":
-                choice = _choice(fields, kind)
+                choice = choice_of(fields, kind)
                 if choice is not None and choice.kind == "form":
                     message_kind = "form"
             case _ if message_kind is None:
@@ -231,7 +141,7 @@ class _Value:
                 id=target,
                 direction="inbound",
                 kind=message_kind,
-                **_size(fields, kind),
+                **size_of(fields, kind),
                 in_reply_to=_wamid(answers) if answers else None,
                 needs_reply=False if kind == "reaction" else None,
             ),
@@ -317,8 +227,8 @@ class _Value:
                 if kind in ("edit", "revoke")
                 else "reaction"
                 if kind == "reaction"
-                else _KINDS.get(kind, "unsupported"),
-                **_size(fields, kind),
+                else KINDS.get(kind, "unsupported"),
+                **size_of(fields, kind),
                 is_echo=True,
             ),
         )
@@ -385,40 +295,3 @@ def _linked(customer: CustomerId, other: CustomerId, when: Occurred, key: str) -
         actor=ActorDraft(kind="customer", id=customer),
         references=(Reference(system="whatsapp", kind="customer", id=other),),
     )
-
-
-class _Size(TypedDict, total=False):
-    has_text: bool
-    chars: int
-    media_count: int
-
-
-def _size(fields: Fields, kind: str) -> _Size:
-    """What is counted of a message; nothing of one that changes another."""
-    if kind in ("edit", "revoke", "reaction"):
-        return {}
-    text = get_text(get_object(fields, "text"), "body") if kind == "text" else None
-    return {
-        "has_text": text is not None,
-        "chars": len(text or ""),
-        "media_count": 1 if kind in _MEDIA else 0,
-    }
-
-
-def _choice(fields: Fields, kind: str) -> Choice | None:
-    """What the customer picked; titles are the business's words, form values are dropped."""
-    body = get_object(fields, kind)
-    if kind == "button":
-        title = get_text(body, "text")
-        return Choice(kind="button", id=get_id(body, "payload") or title or "-", title=title)
-    match get_text(body, "type"):
-        case "button_reply":
-            reply = get_object(body, "button_reply")
-            return Choice(kind="button", id=need_id(reply, "id"), title=get_text(reply, "title"))
-        case "list_reply":
-            reply = get_object(body, "list_reply")
-            return Choice(kind="list", id=need_id(reply, "id"), title=get_text(reply, "title"))
-        case "nfm_reply":
-            return Choice(kind="form", id=get_text(get_object(body, "nfm_reply"), "name") or "form")
-        case _:
-            return None
