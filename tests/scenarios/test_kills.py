@@ -58,7 +58,11 @@ async def disturb(deployment: Deployment, worker: Worker) -> Worker:
     await worker.ready()
     guest = deployment.worker(slot="1")
     await guest.ready()
-    await more_rows(deployment, than=await deployment.written(CHANGELOG) + 50)
+
+    async def has_shared_the_work() -> bool | None:
+        return (await guest.published() > 50) or None
+
+    await eventually(has_shared_the_work, within_s=90)
     assert await guest.stop() == 0, guest.child.log_tail()
     return worker
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 from aiokafka import AIOKafkaConsumer
+from prometheus_client.parser import text_string_to_metric_families
 
 from carewatch.local.child import Child, stop_all
 from carewatch.local.kafka import LocalKafka
@@ -196,6 +197,15 @@ class Worker:
     async def ready(self) -> None:
         """Waits until it owns partitions and has caught up."""
         await self.child.ready(f"{self._url}/readyz", timeout_s=READY_S)
+
+    async def published(self) -> int:
+        """How many records it has committed by its own account."""
+        return sum(
+            int(sample.value)
+            for family in text_string_to_metric_families(await _get(f"{self._url}/metrics"))
+            for sample in family.samples
+            if sample.name == "care_metric_records_published_total"
+        )
 
     def kill(self) -> None:
         """SIGKILL: nothing is finished, nothing is said."""
