@@ -131,7 +131,7 @@ def test_without_a_secret_nobody_is_genuine(name: str) -> None:
     fixture = next(f for f in FIXTURES if f.channel == name)
     request = hooks.request(name, fixture.body, hooks.signature(name, fixture.body, secret=""))
 
-    for nothing in (Secrets(), hooks.Secrets(signing=("",))):
+    for nothing in (Secrets(), Secrets(signing=("",))):
         assert verify(hooks.adapter(name).verifiers, request, nothing, hooks.NOW) == (
             Verdict.UNVERIFIED
         )

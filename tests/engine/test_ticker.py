@@ -5,9 +5,9 @@ import json
 import pytest
 
 from carewatch.clock import system_clock
+from carewatch.domain.times import parse_time
 from carewatch.engine.engine import Engine
 from carewatch.engine.ticker import Ticker, until_next_second, whole_second
-from carewatch.wire.times import parse_time
 from carewatch.wire.topics import EVENTS
 from support.counting import counting_processor
 from support.lab import Address, Lab, create_topics, eventually, read_committed

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from carewatch.clock import system_clock
-from carewatch.wire.times import parse_time
+from carewatch.domain.times import parse_time
 from support.deployment import deployed
 from support.eventually import eventually
 from support.story import CONFIG, SECRETS, deliver

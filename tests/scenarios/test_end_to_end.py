@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from carewatch.clock import system_clock
-from carewatch.wire.times import parse_time
+from carewatch.domain.times import parse_time
 from support import hooks
 from support.deployment import Stored, deployed
 from support.eventually import eventually

@@ -10,6 +10,7 @@ import pytest
 
 from carewatch.domain.board import Board
 from carewatch.domain.durations import parse_duration
+from carewatch.domain.times import parse_time
 from carewatch.exporter.api import board_document
 from carewatch.local import comparison, demo_config
 from carewatch.processors.base import Output
@@ -24,7 +25,6 @@ from carewatch.wire import topics
 from carewatch.wire.envelope import decode_envelope
 from carewatch.wire.points import decode_point
 from carewatch.wire.rulebooks import encode_document, encode_publication
-from carewatch.wire.times import parse_time
 from support.simulated import receive_all
 
 START = 1_767_607_200_000

@@ -12,11 +12,11 @@ import aiohttp
 from aiokafka import AIOKafkaConsumer
 from prometheus_client.parser import text_string_to_metric_families
 
+from carewatch.domain.times import parse_time
 from carewatch.local.child import Child, stop_all
 from carewatch.local.kafka import LocalKafka
 from carewatch.local.ports import HOST, free_port
 from carewatch.settings import load_settings
-from carewatch.wire.times import parse_time
 from support.eventually import eventually
 
 READY_S = 90

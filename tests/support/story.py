@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from carewatch.clock import system_clock
-from carewatch.wire.times import format_time, parse_time
+from carewatch.domain.times import format_time, parse_time
 from support import hooks
 from support.deployment import Deployment
 

@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 from carewatch.channels.drafts import Occurred, Quality
 from carewatch.domain.errors import InvalidRecord
-from carewatch.wire.times import parse_time
+from carewatch.domain.times import parse_time
 
 Unit = Literal["s", "ms", "iso", "s_or_ms"]
 

@@ -10,22 +10,19 @@ import click
 
 from carewatch.bootstrap import build_board
 from carewatch.clock import system_clock
+from carewatch.commands.options import config_option
 from carewatch.settings import Settings, load_settings
 
 
 @click.command()
-@click.option(
-    "--config",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of carewatch.yaml (default: ./config).",
-)
-def command(config: Path | None) -> None:
+@config_option
+def command(folder: Path | None) -> None:
     """Run the exporter, the wall page and the JSON API."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     # The Kafka client repeats every failed attempt to connect; the feed says it once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     # Reading results needs no secret: those stay with the gateway.
-    asyncio.run(_serve(load_settings(config, os.environ, secrets="none")))
+    asyncio.run(_serve(load_settings(folder, os.environ, secrets="none")))
 
 
 async def _serve(settings: Settings) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from ruamel.yaml import YAML
 
 from carewatch.channels import CHANNELS
+from carewatch.commands.options import config_option
 from carewatch.domain.errors import ConfigError
 from carewatch.engine.sealing import seal_of
 from carewatch.gateway.receive import doors_of
@@ -22,12 +23,7 @@ from carewatch.yamlfile import Mistake, YamlFile, read_yaml
 
 
 @click.command()
-@click.option(
-    "--config",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the configuration; else CAREWATCH_CONFIG, else ./config.",
-)
+@config_option
 @click.option(
     "--without-secrets",
     is_flag=True,

@@ -11,22 +11,19 @@ from prometheus_client import disable_created_metrics
 
 from carewatch.bootstrap import build_gateway
 from carewatch.clock import system_clock
+from carewatch.commands.options import config_option
 from carewatch.settings import Settings, load_settings
 
 
 @click.command()
-@click.option(
-    "--config",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of carewatch.yaml (default: ./config).",
-)
-def command(config: Path | None) -> None:
+@config_option
+def command(folder: Path | None) -> None:
     """Run the HTTP receiver of webhooks."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     # The Kafka client repeats every failed attempt to connect; the publisher says it once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, for nobody
-    asyncio.run(_serve(load_settings(config, os.environ)))
+    asyncio.run(_serve(load_settings(folder, os.environ)))
 
 
 async def _serve(settings: Settings) -> None:

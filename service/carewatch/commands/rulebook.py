@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from carewatch.clock import system_clock
+from carewatch.commands.options import config_option
 from carewatch.domain.errors import Retryable
 from carewatch.domain.times import format_time
 from carewatch.engine.changelog import KafkaLog
@@ -25,13 +26,6 @@ from carewatch.rulebooks.summary import describe_rulebook
 from carewatch.settings import Settings, config_folder, load_settings
 from carewatch.wire.topics import EVENTS, RULEBOOKS
 
-_config = click.option(
-    "--config",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the configuration; else CAREWATCH_CONFIG, else ./config.",
-)
-
 
 @click.group()
 def command() -> None:
@@ -43,7 +37,7 @@ def command() -> None:
 
 
 @command.command()
-@_config
+@config_option
 @click.option("--wait", is_flag=True, help="Return only when the rulebook has taken effect.")
 def publish(folder: Path | None, wait: bool) -> None:
     """Publish the folder's rulebook; nothing happens if it is the newest already."""
@@ -52,7 +46,7 @@ def publish(folder: Path | None, wait: bool) -> None:
 
 
 @command.command()
-@_config
+@config_option
 def show(folder: Path | None) -> None:
     """Show every published rulebook, and the policies of the newest."""
     settings = load_settings(folder, secrets="none")

@@ -5,16 +5,12 @@ from pathlib import Path
 import click
 
 from carewatch.bootstrap import wire_worker
+from carewatch.commands.options import config_option
 from carewatch.settings import load_settings
 
 
 @click.command()
-@click.option(
-    "--config",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the configuration; else CAREWATCH_CONFIG, else ./config.",
-)
+@config_option
 @click.option(
     "-l",
     "--loglevel",

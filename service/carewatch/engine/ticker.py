@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from carewatch.clock import Clock
+from carewatch.domain.times import format_time
 from carewatch.wire.envelope import CONTENT_TYPE, encode_tick
-from carewatch.wire.times import format_time
 
 logger = logging.getLogger(__name__)
 

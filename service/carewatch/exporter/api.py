@@ -8,7 +8,7 @@ from carewatch import __version__
 from carewatch.domain.board import Snapshot
 from carewatch.domain.metrics import BASE_LABELS, BY_ID, TUMBLING
 from carewatch.domain.points import Moment, Point, Spread, Tally, Value
-from carewatch.wire.times import format_time
+from carewatch.domain.times import format_time
 
 RECENT = 2
 """Windows of a size that are shown unless more are asked for: the open and the last full one."""

@@ -20,9 +20,9 @@ from carewatch.channels.drafts import (
     StatusDraft,
 )
 from carewatch.domain.errors import InvalidRecord
+from carewatch.domain.times import format_time
 from carewatch.gateway.pseudonyms import Pseudonyms, event_id
 from carewatch.wire import envelope as wire
-from carewatch.wire.times import format_time
 
 _MESSAGES: Final = ("care.message.created", "care.message.updated", "care.message.deleted")
 _LIFECYCLE: Final = (

@@ -11,7 +11,7 @@ from carewatch import __version__
 from carewatch.domain.board import Snapshot
 from carewatch.domain.metrics import BASE_LABELS, BY_ID
 from carewatch.domain.points import Moment, Point, Spread, Tally, add_spreads
-from carewatch.wire.times import format_time
+from carewatch.domain.times import format_time
 
 STALE_MS = 5_000
 """Results older than this are called stale: a wall that stood still must not look alive."""

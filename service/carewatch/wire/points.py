@@ -26,7 +26,7 @@ import orjson
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.metrics import BASE_LABELS, BY_ID, Kind
 from carewatch.domain.points import Moment, Pane, Point, Spread, Tally, Value, aligned
-from carewatch.wire.times import format_time, parse_time
+from carewatch.domain.times import format_time, parse_time
 
 TYPE: Final = "care.metric.point"
 DATASCHEMA: Final = "care-metrics/1.0"

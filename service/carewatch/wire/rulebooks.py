@@ -11,8 +11,8 @@ import orjson
 
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.rulebook import Document
+from carewatch.domain.times import format_time
 from carewatch.wire.envelope import DATASCHEMA, SPECVERSION, RulebookEnvelope, RulebookPublished
-from carewatch.wire.times import format_time
 
 RULEBOOK_TYPE: Final = "care.rulebook.published"
 SOURCE: Final = "/care/rulebook"

@@ -16,8 +16,8 @@ from carewatch.channels.fields import (
     need_text,
 )
 from carewatch.channels.times import occurred, to_ms
+from carewatch.domain.times import format_time
 from carewatch.wire.envelope import Handoff, Lifecycle, Priority, Tags
-from carewatch.wire.times import format_time
 
 
 @dataclass(frozen=True, slots=True)
