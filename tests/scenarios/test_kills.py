@@ -21,10 +21,10 @@ from support.eventually import eventually
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 SECONDS = 24
-RATE = 25
+RATE = 50
 SEED = 20260105
 
-KILLED_AFTER = (1, 60, 0, 150, 15)
+KILLED_AFTER = (1, 60, 0, 150, 15, 33, 7)
 """Rows that a worker may still write before it is killed; 0: while it restores."""
 
 SHORT_TIMEOUTS = {
