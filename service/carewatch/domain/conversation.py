@@ -64,6 +64,13 @@ class Obligation(msgspec.Struct, array_like=True):
     instance: Instance | None = None
 
 
+class Withdrawable(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A result that an event in order may still take back (a resolution that is reopened)."""
+
+    result: Result
+    cause: str
+
+
 class Conversation(msgspec.Struct, array_like=True):
     """The state of one conversation after everything folded so far."""
 
@@ -91,6 +98,7 @@ class Conversation(msgspec.Struct, array_like=True):
     turn: Turn | None = None
     stay: Stay | None = None
     suspended: Stay | None = None
+    withdrawable: dict[str, Withdrawable] = {}
     obligations: list[Obligation] = []
     cycles: dict[str, int] = {}
     last_order: Order | None = None
@@ -98,10 +106,14 @@ class Conversation(msgspec.Struct, array_like=True):
 
 
 class Said(NamedTuple):
-    """A result and its natural cause: the id of the event, or `timer@<ms>`."""
+    """A result and its natural cause: the id of the event, or `timer@<ms>`.
+
+    With `takes_back` the result is withdrawn; it names the natural cause of the original.
+    """
 
     result: Result
     cause: str
+    takes_back: str | None = None
 
 
 class Step:
@@ -162,9 +174,25 @@ class Step:
             ),
         )
 
-    def say(self, result: Result) -> None:
-        """Tells a result of this step."""
+    def say(self, result: Result, *, keep: str | None = None) -> None:
+        """Tells a result of this step; with `keep` under a name by which it can be taken back."""
         self.tell(Said(result, self.cause))
+        if keep is not None:
+            kept = Withdrawable(result, self.cause)
+            self.state.withdrawable = {**self.state.withdrawable, keep: kept}
+
+    def take_back(self, name: str) -> Result | None:
+        """Withdraws what was kept under a name, since it is no longer true; None: nothing was."""
+        kept = self.state.withdrawable.get(name)
+        if kept is not None:
+            self.forget(name)
+            self.tell(Said(kept.result, self.cause, kept.cause))
+        return kept.result if kept is not None else None
+
+    def forget(self, name: str) -> None:
+        """What was kept under a name is final from now on."""
+        rest = {key: one for key, one in self.state.withdrawable.items() if key != name}
+        self.state.withdrawable = rest
 
     def sample(
         self,
@@ -174,11 +202,13 @@ class Step:
         outcome: str | None = None,
         queue: str | None = None,
         agent: str | None = None,
+        spent_ms: int | None = None,
+        keep: str | None = None,
     ) -> None:
-        """Tells a duration that ends now."""
-        self.say(
-            Sample(self.labels(queue=queue, agent=agent), metric, started_at, self.at, outcome)
-        )
+        """Tells a duration that ends now; `spent_ms` where only part of the span counts."""
+        labels = self.labels(queue=queue, agent=agent)
+        sample = Sample(labels, metric, started_at, self.at, outcome, spent_ms=spent_ms)
+        self.say(sample, keep=keep)
 
     def count(self, metric: str, *extra: str) -> None:
         """Tells one more of a count, now."""

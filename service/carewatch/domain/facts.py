@@ -37,11 +37,12 @@ class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     ended_at: int
     outcome: str | None = None
     business_ms: int | None = None
+    spent_ms: int | None = None
 
     @property
     def calendar_ms(self) -> int:
-        """The elapsed time; never negative (R3)."""
-        return self.ended_at - self.started_at
+        """The elapsed time, or the part of it that counts; never negative (R3)."""
+        return self.ended_at - self.started_at if self.spent_ms is None else self.spent_ms
 
 
 class SessionFact(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):

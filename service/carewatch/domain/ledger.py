@@ -15,9 +15,9 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from carewatch.domain.conversation import Conversation, Said
+from carewatch.domain.conversation import Conversation, Said, Withdrawable
 from carewatch.domain.events import Author, Event, Message, Order, order
-from carewatch.domain.facts import Result
+from carewatch.domain.facts import Result, instant
 from carewatch.domain.fold import fire_timers, fold_event, next_timer
 from carewatch.domain.policy import Books
 
@@ -119,7 +119,22 @@ def rederive(memory: Memory, clock: int, old: Books, new: Books, cause: str) -> 
 
 
 def _say(memory: Memory, said: Said) -> Change:
-    return Change(said.result, 1, said.cause, _id(memory, said.result, said.cause))
+    if said.takes_back is None:
+        return Change(said.result, 1, said.cause, _id(memory, said.result, said.cause))
+    return _withdraw(memory, said.result, _cause_of(memory, said.result, said.takes_back), said)
+
+
+def _withdraw(memory: Memory, result: Result, original: str, because: Said) -> Change:
+    corrects = _id(memory, result, original)
+    content = (memory.tenant, memory.key, because.cause, "withdrawal", corrects)
+    return Change(result, -1, because.cause, _name(_encode(content)), corrects)
+
+
+def _cause_of(memory: Memory, result: Result, natural: str) -> str:
+    """The cause under which a result was published: its natural one, but for a few."""
+    if not memory.causes:
+        return natural
+    return memory.causes.get(_override_key(result, natural), natural)
 
 
 def _id(memory: Memory, result: Result, cause: str) -> str:
@@ -131,19 +146,31 @@ def _name(content: bytes) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 
-def _override_key(said: Said) -> bytes:
-    return blake2b(_encode((said.cause, said.result)), digest_size=8).digest()
+def _override_key(result: Result, natural: str) -> bytes:
+    return blake2b(_encode((natural, result)), digest_size=8).digest()
 
 
 def _derive(
     memory: Memory, events: Iterable[Event], until: int, books: Books
 ) -> tuple[Conversation, list[Said]]:
+    """What follows from a history: the state, and what is left of what was said.
+
+    A withdrawal of something that the base had said stays in the list, as a statement of its own.
+    """
     state = Conversation() if memory.base is None else _decode_state(memory.base)
     said: list[Said] = []
     for event in events:
         fold_event(memory.tenant, state, event, books, said.append)
     fire_timers(memory.tenant, state, until, books, said.append)
-    return state, said
+    left: list[Said] = []
+    for item in said:
+        if item.takes_back is not None:
+            original = Said(item.result, item.takes_back)
+            if original in left:
+                left.remove(original)
+                continue
+        left.append(item)
+    return state, left
 
 
 def _rederive(
@@ -153,28 +180,43 @@ def _rederive(
     until = max(memory.advanced, clock)
     state, after = _derive(memory, events, until, new)
 
-    published: defaultdict[Result, deque[str]] = defaultdict(deque)
+    published: defaultdict[tuple[Result, bool], deque[str]] = defaultdict(deque)
     for said in before:
-        actual = memory.causes.get(_override_key(said), said.cause) if memory.causes else said.cause
-        published[said.result].append(actual)
+        actual = _cause_of(memory, said.result, said.cause)
+        published[said.result, said.takes_back is None].append(actual)
     causes: dict[bytes, str] = {}
     fresh: list[Change] = []
-    for said in after:
-        kept = published[said.result]
-        actual = cause
-        if kept:
-            actual = kept.popleft()
-        else:
-            fresh.append(Change(said.result, 1, cause, _id(memory, said.result, cause)))
-        if actual != said.cause:
-            causes[_override_key(said)] = actual
     withdrawn: list[Change] = []
+    for said in after:
+        kept = published[said.result, said.takes_back is None]
+        stands = bool(kept)
+        actual = kept.popleft() if stands else cause
+        if actual != said.cause:
+            causes[_override_key(said.result, said.cause)] = actual
+        if stands:
+            continue
+        if said.takes_back is None:
+            fresh.append(Change(said.result, 1, cause, _id(memory, said.result, cause)))
+        else:
+            original = _cause_of(memory, said.result, said.takes_back)
+            withdrawn.append(_withdraw(memory, said.result, original, Said(said.result, cause)))
     for said in reversed(before):
-        left = published[said.result]
-        if left:
-            corrects = _id(memory, said.result, left.pop())
-            name = _name(_encode((memory.tenant, memory.key, cause, "withdrawal", corrects)))
-            withdrawn.append(Change(said.result, -1, cause, name, corrects))
+        left = published[said.result, said.takes_back is None]
+        if not left:
+            continue
+        gone = left.pop()
+        if said.takes_back is None:
+            withdrawn.append(_withdraw(memory, said.result, gone, Said(said.result, cause)))
+        else:
+            # What the base had said is true after all, and is said once more.
+            fresh.append(Change(said.result, 1, cause, _id(memory, said.result, cause)))
+            causes[_override_key(said.result, said.takes_back)] = cause
+    withdrawn.sort(key=lambda change: instant(change.result), reverse=True)
+    fresh.sort(key=lambda change: instant(change.result))
+    kept_causes = {
+        _override_key(one.result, one.cause) for one in _withdrawables(memory.base)
+    } & memory.causes.keys()
+    causes = {key: memory.causes[key] for key in sorted(kept_causes)} | causes
 
     memory.state, memory.events, memory.advanced = state, events, until
     memory.causes = causes
@@ -227,6 +269,11 @@ def _moved(event: Message, at: int) -> Message:
     return msgspec.structs.replace(event, at=at, stamped=stamped)
 
 
+def _withdrawables(base: bytes | None) -> list[Withdrawable]:
+    """What the base has said and may still take back: its true cause is remembered, too."""
+    return [] if base is None else list(_decode_state(base).withdrawable.values())
+
+
 def _fold_away(memory: Memory, clock: int, books: Books) -> None:
     """Folds what is older than the history kept into the base; it is final from now on (R6a)."""
     gone = max(0, len(memory.events) - HISTORY_EVENTS)
@@ -238,8 +285,10 @@ def _fold_away(memory: Memory, clock: int, books: Books) -> None:
     said: list[Said] = []
     for event in memory.events[:gone]:
         fold_event(memory.tenant, base, event, books, said.append)
-    for item in said if memory.causes else ():
-        memory.causes.pop(_override_key(item), None)
+    final = {_override_key(item.result, item.cause) for item in said if memory.causes}
+    final |= {_override_key(one.result, one.cause) for one in _withdrawables(memory.base)}
+    final -= {_override_key(one.result, one.cause) for one in base.withdrawable.values()}
+    memory.causes = {key: cause for key, cause in memory.causes.items() if key not in final}
     memory.base_order = base.last_order
     memory.base = _encode(base)
     del memory.events[:gone]
