@@ -27,7 +27,7 @@ def arriving(events: list[Event], order: list[int]) -> list[Event]:
 
 
 @given(data=st.data(), events=histories())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_any_order_of_arrival_gives_the_truth_of_the_sorted_order(
     data: Any, events: list[Event]
 ) -> None:

@@ -141,6 +141,17 @@ def _any_event(draw: st.DrawFn, at: int, id_: str, key: str) -> Event:
         case "handoff":
             to = draw(st.sampled_from(("human", "bot")))
             return event("conversation.handoff", at, actor="bot", handoff={"to": to}, **common)
+        case "deleted":
+            gone = {"key": f"m_e{draw(st.integers(0, 14)):02}"}
+            return event("message.deleted", at, message=gone, **common)
+        case "annotated":
+            key_ = f"m_e{draw(st.integers(0, 14)):02}"
+            noted = {"key": key_, "needs_reply": draw(st.booleans())}
+            return event("message.annotated", at, actor="system", message=noted, **common)
+        case "spam":
+            side = draw(st.sampled_from(("added", "added", "removed")))
+            spam: dict[str, Any] = {"added": [], "removed": []} | {side: ["spam"]}
+            return event("conversation.tagged", at, actor="agent", tags=spam, **common)
         case "entered":
             queue = {"name": draw(st.sampled_from(("sales", "vip")))}
             return event("queue.entered", at, actor="system", queue=queue, **common)

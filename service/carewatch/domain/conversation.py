@@ -21,6 +21,8 @@ class Turn(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     started_at: int
     first: bool
+    asked: tuple[str, ...] = ()  # keys of its messages, as many as KEYS_KEPT
+    more: int = 0  # messages beyond those
 
 
 class Stay(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -42,6 +44,14 @@ class Session(msgspec.Struct, array_like=True):
     handed_to_people: bool = False
     any_response_done: bool = False
     queue_events: bool = False
+    handed_at: int | None = None  # first hand-off to people in the session
+    unanswered_handoff_at: int | None = None
+    last_handoff_at: int | None = None
+    had_agent: bool = False  # an agent was assigned at the opening or since
+    waited_ms: int = 0
+    waits: int = 0
+    spent: dict[str, int] = {}  # ms by lifecycle state
+    state_since: int = 0
 
 
 class Instance(msgspec.Struct, array_like=True):
@@ -91,6 +101,8 @@ class Conversation(msgspec.Struct, array_like=True):
     ended_at: int | None = None
     ended_by: str | None = None
     assigned_since_end: bool = False
+    assigned_at: int | None = None  # the agent has not written since the assignment
+    resolutions_in_case: int = 0
     has_lifecycle: bool = False
     bot_has: bool = False
     bot_owes: bool = False

@@ -57,6 +57,7 @@ class Message(_Event, frozen=True, tag=1, kw_only=True):
     agent: str | None = None
     reply_to: str | None = None
     stamped: int | None = None
+    deleted: bool = False
 
 
 class Opened(_Event, frozen=True, tag=2, kw_only=True):
@@ -107,6 +108,19 @@ class Tagged(_Event, frozen=True, tag=8, kw_only=True):
     removed: tuple[str, ...] = ()
 
 
+class Deleted(_Event, frozen=True, tag=10, kw_only=True):
+    """The message of that key was deleted."""
+
+    key: str
+
+
+class Annotated(_Event, frozen=True, tag=11, kw_only=True):
+    """Somebody says of an earlier message whether it needs a reply (R8)."""
+
+    key: str
+    asks: bool
+
+
 class Stated(_Event, frozen=True, tag=9, kw_only=True):
     """An event without an effect of its own that states the priority."""
 
@@ -120,6 +134,8 @@ Event = (
     | QueueEntered
     | QueueLeft
     | Tagged
+    | Deleted
+    | Annotated
     | Stated
 )
 
@@ -155,6 +171,8 @@ def rank(event: Event) -> int:
             return 7
         case Stated():
             return 9
+        case Deleted() | Annotated():
+            return 12
 
 
 def order(event: Event) -> Order:

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import assert_never
 
 from carewatch.domain import queues, sessions, sla, turns
-from carewatch.domain.conversation import Conversation, Said, Step
+from carewatch.domain.conversation import Conversation, Said, Session, Step
 from carewatch.domain.events import (
     OPENING_STATES,
+    Annotated,
     Assigned,
     Author,
+    Deleted,
     Event,
     HandedOff,
     Message,
@@ -34,8 +36,11 @@ def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tel
     fire_timers(tenant, state, event.at, books, tell)
     step = Step(tenant, state, books, event.at, event.id, tell)
     before = _matched_by(state)
-    _apply_labels(state, event)
-    _apply(step, event)
+    if EXCLUDING.isdisjoint(state.tags) or isinstance(event, Tagged):
+        _apply_labels(state, event)
+        _apply(step, event)
+    else:
+        step.count("excluded_events")
     state.last_order = order(event)
     if state.obligations and _matched_by(state) != before:
         sla.rejudge(step)
@@ -117,6 +122,14 @@ def _apply(step: Step, event: Event) -> None:
         case Tagged():
             kept = (set(step.state.tags) | set(event.added)) - set(event.removed)
             step.state.tags = tuple(sorted(kept))
+            if not EXCLUDING.isdisjoint(kept):
+                sessions.end_session(step, "spam")
+        case Deleted():
+            if turns.delete_message(step, event.key):
+                queues.end_with_turn(step)
+                turns.drop_turn(step, "deleted")
+        case Annotated():
+            pass  # the ledger has told the message itself what it needs
         case Stated():
             pass  # its labels are all it says
         case _:
@@ -137,8 +150,12 @@ def _message(step: Step, event: Message) -> None:
             assert_never(event.author)
     if event.stamped is not None:
         step.count("negative_clamped")
-    step.count("messages", event.direction, COUNTED_AS[event.author])
+    if not event.deleted:
+        step.count("messages", event.direction, COUNTED_AS[event.author])
 
+
+EXCLUDING = frozenset({"spam", "blocked", "test"})
+"""Tags that take a conversation out of everything, until they go (E20)."""
 
 COUNTED_AS = {
     Author.CUSTOMER: "customer",
@@ -157,13 +174,13 @@ def _customer_wrote(step: Step, event: Message) -> None:
     if needs_reply:
         sessions.open_session(step, by="customer")
         if state.status in ("pending", "snoozed"):
-            state.status = "open"
+            sessions.change_state(step, "open")
     sessions.note_author(step, "customer")
     if state.session is not None:
         state.last_public_at = step.at
     if needs_reply:
         state.bot_owes = state.bot_has
-        if turns.open_turn(step) and not (state.session and state.session.person_wrote):
+        if turns.open_turn(step, event.key) and not (state.session and state.session.person_wrote):
             queues.wait(step)
 
 
@@ -176,6 +193,12 @@ def _person_wrote(step: Step, event: Message) -> None:
     agent = event.agent or "unknown"
     state.last_public_at = step.at
     sessions.people_take(step)
+    if session.unanswered_handoff_at is not None:
+        step.sample("first_response_after_handoff", session.unanswered_handoff_at, agent=agent)
+        session.unanswered_handoff_at = None
+    if state.assigned_at is not None and event.agent == state.agent:
+        step.sample("reply_time_from_assignment", state.assigned_at, agent=agent)
+        state.assigned_at = None
     turns.answer(step, agent)
     queues.answered(step, agent)
     session.person_wrote = True
@@ -200,7 +223,7 @@ def _status(step: Step, event: StatusChanged) -> None:
     state.has_lifecycle = True
     if to in OPENING_STATES:
         sessions.open_session(step, by=None)
-        state.status = to
+        sessions.change_state(step, to)
         if to == "bot":
             sessions.bot_takes(step)
         elif to in ("queued", "open") and (was == "bot" or event.from_bot):
@@ -209,7 +232,7 @@ def _status(step: Step, event: StatusChanged) -> None:
         if to == "closed":
             sessions.close_resolved(step, event.reason)
     elif to in ("pending", "snoozed"):
-        state.status = to
+        sessions.change_state(step, to)
     elif to in ("resolved", "closed"):
         sessions.end_session(step, "resolved", reason=event.reason, by_customer=event.by_customer)
     elif to == "deleted":
@@ -229,13 +252,24 @@ def _assigned(step: Step, event: Assigned) -> None:
         return
     had = state.agent
     state.agent = event.agent
+    if event.agent != had:
+        state.assigned_at = None if event.agent is None else step.at
     if event.agent is not None:
         state.assigned_since_end = state.assigned_since_end or state.session is None
         if state.session is not None:
             sessions.people_take(step)
+            _first_assigned(step, state.session, event.agent)
             queues.answered(step, event.agent)
     elif had is not None and state.turn is not None:
         queues.wait(step)
+
+
+def _first_assigned(step: Step, session: Session, agent: str) -> None:
+    """How long the session waited for its first agent; not when an agent began it (E6)."""
+    if not session.had_agent and session.initiated_by != "agent":
+        since = session.opened_at if session.handed_at is None else session.handed_at
+        step.sample("time_to_assignment", since, agent=agent)
+    session.had_agent = True
 
 
 def _handed_off(step: Step, *, to_people: bool) -> None:
@@ -245,5 +279,10 @@ def _handed_off(step: Step, *, to_people: bool) -> None:
     session = sessions.open_session(step, by=None)
     sessions.people_take(step)
     session.handed_to_people = True
+    session.last_handoff_at = step.at
+    if session.handed_at is None:
+        session.handed_at = step.at
+    if session.unanswered_handoff_at is None:
+        session.unanswered_handoff_at = step.at
     turns.open_turn(step)
     queues.wait_since_handoff(step)

@@ -16,7 +16,15 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from carewatch.domain.conversation import Conversation, Said, Withdrawable
-from carewatch.domain.events import Author, Event, Message, Order, order
+from carewatch.domain.events import (
+    Annotated,
+    Author,
+    Deleted,
+    Event,
+    Message,
+    Order,
+    order,
+)
 from carewatch.domain.facts import Result, instant
 from carewatch.domain.fold import fire_timers, fold_event, next_timer
 from carewatch.domain.policy import Books
@@ -27,6 +35,11 @@ HISTORY_EVENTS: Final = 512
 """At most so many events can still be derived anew (R6a)."""
 LATENESS_MS: Final = 24 * 3_600_000
 """An event further behind its conversation's clock changes nothing (R4); exactly this is taken."""
+
+NOTED_MS: Final = 24 * 3_600_000
+"""So long after a message somebody may still say whether it needs a reply (R8)."""
+AWAITED_KEPT: Final = 16
+"""So many keys of messages are remembered that others named before they came."""
 
 LateReason = Literal["too_late", "history_full"]
 
@@ -90,7 +103,7 @@ def accept(memory: Memory, event: Event, clock: int, books: Books) -> list[Chang
     in_order = (state.last_order is None or order(event) > state.last_order) and (
         state.last_timer_at is None or event.at > state.last_timer_at
     )
-    if in_order and not _is_awaited(memory, event):
+    if in_order and not _concerns_another(memory, event):
         said: list[Said] = []
         fold_event(memory.tenant, state, event, books, said.append)
         fire_timers(memory.tenant, state, clock, books, said.append)
@@ -223,29 +236,59 @@ def _rederive(
     return withdrawn + fresh
 
 
+def _concerns_another(memory: Memory, event: Event) -> bool:
+    """Whether an event changes what an earlier one means, or is a message that was waited for."""
+    if isinstance(event, Message):
+        return event.key in memory.awaited
+    if not isinstance(event, Deleted | Annotated):
+        return False
+    if any(isinstance(one, Message) and one.key == event.key for one in memory.events):
+        return True
+    _await(memory, event.key)
+    return False
+
+
+def _await(memory: Memory, key: str) -> None:
+    if key not in memory.awaited:
+        memory.awaited = (*memory.awaited[1 - AWAITED_KEPT :], key)
+
+
 def _with_event(memory: Memory, event: Event) -> list[Event]:
-    """The history with the event in it, and with the replies moved that named it (R3)."""
-    moved = [event]
-    rest = memory.events
-    if _is_awaited(memory, event) and isinstance(event, Message):
-        moved += [
-            _moved(e, event.at)
-            for e in rest
-            if isinstance(e, Message) and e.reply_to == event.key and e.at < event.at
-        ]
-        gone = {e.id for e in moved}
-        rest = [e for e in rest if e.id not in gone]
+    """The history with the event in it, and with what it means for others (R3, R8, R19)."""
+    events: list[Event] = [*memory.events, event]
+    if isinstance(event, Message | Deleted | Annotated) and (
+        not isinstance(event, Message) or event.key in memory.awaited
+    ):
         memory.awaited = tuple(key for key in memory.awaited if key != event.key)
-    return sorted([*rest, *moved], key=order)
+        events = [_in_the_light_of(events, one, event.key) for one in events]
+    return sorted(events, key=order)
 
 
-def _is_awaited(memory: Memory, event: Event) -> bool:
-    return (
-        bool(memory.awaited)
-        and isinstance(event, Message)
-        and event.author is Author.CUSTOMER
-        and event.key in memory.awaited
-    )
+def _in_the_light_of(events: list[Event], one: Event, key: str) -> Event:
+    """What an event is, once everything that names the message `key` is known.
+
+    The message is deleted if a deletion names it, and needs a reply as the last annotation of the
+    day after it says; a reply to it stamped before it is taken at its instant.
+    """
+    if not isinstance(one, Message):
+        return one
+    if one.key == key:
+        notes = [
+            note
+            for note in events
+            if isinstance(note, Annotated) and note.key == key and note.at <= one.at + NOTED_MS
+        ]
+        return msgspec.structs.replace(
+            one,
+            deleted=any(isinstance(other, Deleted) and other.key == key for other in events),
+            asks=max(notes, key=order).asks if notes else one.asks,
+        )
+    if one.reply_to != key or one.author is Author.CUSTOMER:
+        return one
+    for other in events:
+        if isinstance(other, Message) and other.key == key and other.at > one.at:
+            return _moved(one, other.at) if other.author is Author.CUSTOMER else one
+    return one
 
 
 def _after_its_question(memory: Memory, event: Event) -> Event:
@@ -253,14 +296,10 @@ def _after_its_question(memory: Memory, event: Event) -> Event:
     if not isinstance(event, Message) or event.reply_to is None or event.author is Author.CUSTOMER:
         return event
     for known in reversed(memory.events):
-        if (
-            isinstance(known, Message)
-            and known.key == event.reply_to
-            and known.author is Author.CUSTOMER
-        ):
-            return _moved(event, known.at) if known.at > event.at else event
-    if event.reply_to not in memory.awaited:
-        memory.awaited = (*memory.awaited[-15:], event.reply_to)
+        if isinstance(known, Message) and known.key == event.reply_to:
+            behind = known.at > event.at and known.author is Author.CUSTOMER
+            return _moved(event, known.at) if behind else event
+    _await(memory, event.reply_to)
     return event
 
 

@@ -84,6 +84,14 @@ def rerouted(step: Step, queue: str) -> None:
     step.state.stay = Stay(queue, step.at, implicit=True, by_handoff=stay.by_handoff)
 
 
+def end_with_turn(step: Step) -> None:
+    """The customer took the only message back: who waits no longer has left (Q6)."""
+    stay = step.state.stay
+    if stay is not None:
+        step.state.stay = None
+        _end(step, stay, "abandoned")
+
+
 def end_with_session(step: Step, *, abandoned: bool) -> None:
     """A stay open at the session's end was abandoned by the customer, or flows out (Q6)."""
     state = step.state

@@ -6,7 +6,18 @@ from carewatch.domain import queues, sla, turns
 from carewatch.domain.conversation import Conversation, Session, Step
 from carewatch.domain.facts import SessionFact
 
-Ending = Literal["resolved", "closed", "deleted", "merged", "idle"]
+Ending = Literal["resolved", "closed", "deleted", "merged", "idle", "spam"]
+
+FULL: Final = "resolution_time_full"
+"""The name under which the last resolution's sample can be taken back."""
+
+SPENT_IN: Final = {
+    "requester_wait_time": ("new", "bot", "queued", "open", "snoozed"),
+    "agent_work_time": ("new", "queued", "open"),
+    "agent_wait_time": ("pending",),
+    "on_hold_time": ("snoozed",),
+}
+"""Per session: the lifecycle states whose time is added up."""
 
 NO_REPLY_NEEDED: Final = frozenset({"no_reply_needed", "mark_complete", "marked_complete"})
 """Reasons of a resolution that say: this message needed no answer (R20)."""
@@ -27,15 +38,24 @@ def open_session(step: Step, *, by: Literal["customer", "agent"] | None) -> Sess
     )
     if not reopened:
         state.case_opened_at = step.at
+        state.resolutions_in_case = 0
         state.person_in_case = False
+        step.forget(FULL)
         if not state.assigned_since_end:
             state.agent = None
+            state.assigned_at = None
+    else:
+        # It was not the last resolution after all (R22).
+        step.take_back(FULL)
     state.sessions += 1
     state.session = session = Session(
         opened_at=step.at,
         new_contact=not (reopened and state.person_in_case),
         initiated_by=by,
+        had_agent=state.agent is not None,
+        state_since=step.at,
     )
+    state.status = "open"
     state.bot_has = False
     state.bot_owes = False
     _tell(step, "reopened" if reopened else "opened", initiated_by=by)
@@ -68,10 +88,8 @@ def end_session(
     session = state.session
     if session is None:
         return
-    if ending in ("deleted", "merged"):
+    if ending in ("deleted", "merged", "idle", "spam"):
         outcome: sla.Cancelled = ending
-    elif ending == "idle":
-        outcome = "idle"
     elif reason in NO_REPLY_NEEDED:
         outcome = "no_reply_needed"
     elif state.bot_has:
@@ -79,11 +97,16 @@ def end_session(
     else:
         outcome = "closed_unanswered"
     queues.end_with_session(step, abandoned=by_customer or ending == "idle")
+    if outcome == "closed_unanswered" and state.turn is not None:
+        step.count("closed_without_reply")
     turns.drop_turn(step, outcome)
+    _sum_up(step, session)
+    if ending == "resolved":
+        _resolved(step, session)
     transition: Literal["resolved", "closed", "merged"] = "resolved"
     if ending == "merged":
         transition = "merged"
-    elif ending in ("deleted", "idle"):
+    elif ending in ("deleted", "idle", "spam"):
         transition, reason = "closed", ending
     _tell(step, transition, reason=reason, initiated_by=session.initiated_by)
     state.session = None
@@ -93,6 +116,44 @@ def end_session(
     state.assigned_since_end = False
     state.bot_has = False
     state.bot_owes = False
+
+
+def change_state(step: Step, to: str) -> None:
+    """The lifecycle state of the open session is `to` from now on."""
+    session = step.state.session
+    if session is not None:
+        _spend(step, session)
+    step.state.status = to
+
+
+def _spend(step: Step, session: Session) -> None:
+    was = step.state.status or "open"
+    spent = session.spent.get(was, 0) + step.at - session.state_since
+    session.spent = {**session.spent, was: spent}
+    session.state_since = step.at
+
+
+def _sum_up(step: Step, session: Session) -> None:
+    """What the session took, by who had to act (measured at its end)."""
+    _spend(step, session)
+    if session.waits:
+        wait = session.waited_ms
+        step.sample("customer_wait_total", session.opened_at, spent_ms=wait)
+    for metric, states in SPENT_IN.items():
+        spent = sum(session.spent.get(state, 0) for state in states)
+        step.sample(metric, session.opened_at, spent_ms=spent)
+
+
+def _resolved(step: Step, session: Session) -> None:
+    """The samples of a resolution; the full one stands until the case is reopened (R22)."""
+    state = step.state
+    opened = session.opened_at if state.case_opened_at is None else state.case_opened_at
+    if state.resolutions_in_case == 0:
+        step.sample("resolution_time_first", opened)
+    state.resolutions_in_case += 1
+    step.sample("resolution_time_full", opened, keep=FULL)
+    if session.last_handoff_at is not None:
+        step.sample("human_resolution_time", session.last_handoff_at)
 
 
 def close_resolved(step: Step, reason: str | None) -> None:

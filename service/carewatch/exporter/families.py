@@ -53,6 +53,7 @@ FAMILIES: tuple[Family, ...] = (
         sources=(
             Source(metric="first_response_time", adds={"by": "human"}),
             Source(metric="first_response_time_any", adds={"by": "any"}),
+            Source(metric="first_response_after_handoff", adds={"by": "after_handoff"}),
         ),
         labels=("by",),
     ),
@@ -67,6 +68,12 @@ FAMILIES: tuple[Family, ...] = (
         kind="histogram",
         help="Elapsed time in a queue until it was answered.",
         sources=(Source(metric="queue_wait_time", picks={"outcome": "answered"}),),
+    ),
+    _from(
+        "care_resolution_seconds",
+        "histogram",
+        "resolution_time_first",
+        "Elapsed time from the opening of a case to its first resolution.",
     ),
     _from(
         "care_messages_total",

@@ -188,6 +188,13 @@ def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | No
             if data.queue.outcome is None:
                 raise InvalidRecord("missing_section", "queue.outcome")
             return events.QueueLeft(queue=data.queue.name, outcome=data.queue.outcome, **head)
+        case "care.message.deleted":
+            assert data.message is not None  # noqa: S101 - as above
+            return events.Deleted(key=data.message.key, **head)
+        case "care.message.annotated" | "care.message.updated" if (
+            data.message is not None and data.message.needs_reply is not None
+        ):
+            return events.Annotated(key=data.message.key, asks=data.message.needs_reply, **head)
         case "care.conversation.tagged":
             assert data.tags is not None  # noqa: S101 - as above
             return events.Tagged(added=data.tags.added, removed=data.tags.removed, **head)
