@@ -6,8 +6,12 @@ A `Book` is one published rulebook, compiled; `Books` are all of them in order o
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
+import msgspec
+
+from carewatch.domain.calendar import ALWAYS_NAME
+from carewatch.domain.calendar import Calendar, compile_calendars
 from carewatch.domain.durations import parse_duration
 from carewatch.domain.facts import Labels
 from carewatch.domain.profiles import MAX_LATENESS_MS, ProfileRules, profile_for
@@ -19,23 +23,44 @@ BEGINNING: Final = -(2**62)
 """Before every instant: what holds from the beginning of time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warn:
+class Warn(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
     """A warning: after `after_ms` of the target's clock, shown as `name`."""
 
     after_ms: int
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
-    """What a policy owes for one target and priority: `limit_ms`, and when to warn."""
+class Promise(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
+    """What a policy owes for one target and priority: `limit_ms` of `clock`, and its terms.
+
+    A running instance carries the promise that it is measured by, so that what was agreed
+    when it was breached or stopped holds whatever becomes of the rulebook (S9).
+    """
 
     policy: str
     version: int
     target: Target
+    priority: str
     limit_ms: int
-    warns: tuple[Warn, ...]
+    clock: str  # the name of a schedule
+    warns: tuple[Warn, ...] = ()
+    pauses: tuple[str, ...] = ()  # lifecycle states in which the clock stands still (S7)
+    resumes_by_message: bool = True
+    starts: str = "first_customer_message"
+    bot_counts: bool = False
+    notes_count: bool = False
+    unanswered: Literal["cancel", "fulfil", "keep"] = "cancel"
+    for_good: bool = False  # a stop is never taken back
+    reopens_within_ms: int | None = None  # None: a reopening starts a new cycle (S13)
+
+    def same_terms(self, other: "Promise") -> bool:
+        """Whether nothing changed that a record would tell (S8)."""
+        return (self.policy, self.version, self.limit_ms, self.clock) == (
+            other.policy,
+            other.version,
+            other.limit_ms,
+            other.clock,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +89,15 @@ class Book:
     effective_at: int
     document: Document
     _policies: tuple[_Compiled, ...] = ()
+    _versions: dict[tuple[str, int], _Compiled] = field(default_factory=dict)
     _profiles: dict[tuple[str, str], ProfileRules] = field(default_factory=dict)
+    _calendars: dict[str, Calendar] = field(default_factory=dict, compare=False)
     changes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        self._calendars = compile_calendars(self.document.schedules)
         self._policies = tuple(_compile(policy) for policy in self.document.policies)
+        self._versions = {(c.policy.policy, c.policy.version): c for c in self._policies}
         self.changes = tuple(
             sorted({c.since for c in self._policies if c.since > self.effective_at})
         )
@@ -81,11 +110,45 @@ class Book:
             rules = self._profiles[key] = profile_for(self.document.channels, channel, account)
         return rules
 
-    def promise(self, at: int, target: Target, subject: Subject) -> Promise | None:
+    def calendar(self, name: str) -> Calendar:
+        """The calendar of a schedule that the rulebook has, or of `24x7`."""
+        return self._calendars[name]
+
+    def business(self, tenant: str, queue: str) -> Calendar | None:
+        """The calendar of a queue's facts: its own schedule, else the tenant's, else none (C5)."""
+        rules = self.document.tenants.get(tenant)
+        if rules is None:
+            return None
+        of_queue = rules.queues.get(queue)
+        name = of_queue.schedule if of_queue is not None else None
+        name = rules.schedule if name is None else name
+        return None if name is None else self._calendars[name]
+
+    def promise(
+        self, at: int, target: Target, subject: Subject, running: Promise | None = None
+    ) -> Promise | None:
         """The promise of the first policy, by order, that is in force and matches.
 
         There is no fall-through: a matching policy without that target or priority owes nothing.
+        A `running` promise of the same policy goes on where that policy says that a new version
+        or priority does not concern what is open (`retarget`).
         """
+        found = self._in_force(at, subject)
+        if found is None:
+            return None
+        priority = subject.labels.priority
+        if running is not None and running.policy == found.policy.policy:
+            options = found.policy.retarget
+            if running.version != found.policy.version and options.version == "new_instances":
+                version = (running.policy, running.version)
+                found = self._versions.get(version)
+                if found is None:
+                    return running
+            if options.priority == "ignore":
+                priority = running.priority
+        return found.promises.get((target, priority))
+
+    def _in_force(self, at: int, subject: Subject) -> _Compiled | None:
         newest: dict[str, _Compiled] = {}
         for compiled in self._policies:
             if compiled.since > at:
@@ -95,7 +158,7 @@ class Book:
                 newest[compiled.policy.policy] = compiled
         for compiled in sorted(newest.values(), key=lambda c: c.policy.order):
             if _matches(compiled.policy, subject):
-                return compiled.promises.get((target, subject.labels.priority))
+                return compiled
         return None
 
 
@@ -161,15 +224,53 @@ def _compile(policy: Policy) -> _Compiled:
             written = _duration_for(rule, priority)
             if written is None:
                 continue
-            limit = parse_duration(written)
-            promises[target, priority] = Promise(
-                policy=policy.policy,
-                version=policy.version,
-                target=target,
-                limit_ms=limit,
-                warns=_warns(policy.at_risk, limit),
-            )
+            promises[target, priority] = _promise(policy, target, rule, priority, written)
     return _Compiled(policy=policy, since=parse_time(policy.effective_from), promises=promises)
+
+
+def _promise(
+    policy: Policy, target: Target, rule: TargetRule, priority: str, written: str
+) -> Promise:
+    limit = parse_duration(written)
+    reopened = policy.reopen
+    return Promise(
+        policy=policy.policy,
+        version=policy.version,
+        target=target,
+        priority=priority,
+        limit_ms=limit,
+        clock=_clock(policy, rule),
+        warns=_warns(policy.at_risk, limit),
+        pauses=_pauses(policy, target),
+        resumes_by_message=policy.pause.resume_on == "customer_message",
+        starts=policy.start.first_reply,
+        bot_counts="bot" in policy.counts.reply_by,
+        notes_count=target in policy.counts.note_counts_for,
+        unanswered=policy.close.unanswered,
+        for_good=rule.mode == "first",
+        reopens_within_ms=(
+            parse_duration(reopened.within) if reopened.mode == "continue" else None
+        ),
+    )
+
+
+def _clock(policy: Policy, rule: TargetRule) -> str:
+    """Business hours where a schedule is named, unless the target says otherwise (8.1)."""
+    return ALWAYS_NAME if rule.hours == "calendar" else rule.schedule or policy.schedule
+
+
+def _pauses(policy: Policy, target: Target) -> tuple[str, ...]:
+    """The lifecycle states in which the clock of a target stands still (S7)."""
+    match target:
+        case "requester_wait":
+            return ("pending",)
+        case "agent_work":
+            return ("pending", "snoozed", "bot")
+        case "resolution" | "pausable_update":
+            snoozed = ("snoozed",) if policy.pause.snoozed else ()
+            return (*policy.pause.statuses, *snoozed)
+        case _:
+            return ()
 
 
 def _duration_for(rule: TargetRule, priority: str) -> str | None:
