@@ -95,8 +95,13 @@ def late_reason(memory: Memory | None, event: Event, clock: int) -> LateReason |
     return None
 
 
-def accept(memory: Memory, event: Event, clock: int, books: Books) -> list[Change]:
-    """Takes an event in and says what changed; `clock` already knows of its arrival."""
+def accept(
+    memory: Memory, event: Event, clock: int, books: Books, *, keep: int = HISTORY_EVENTS
+) -> list[Change]:
+    """Takes an event in and says what changed; `clock` already knows of its arrival.
+
+    `keep` is how many events can still be derived anew.
+    """
     memory.recorded = max(memory.recorded, event.recorded)
     event = _after_its_question(memory, event)
     state = memory.state
@@ -112,7 +117,7 @@ def accept(memory: Memory, event: Event, clock: int, books: Books) -> list[Chang
         changes = [_say(memory, item) for item in said]
     else:
         changes = _rederive(memory, _with_event(memory, event), clock, books, books, event.id)
-    _fold_away(memory, clock, books)
+    _fold_away(memory, clock, books, keep)
     return changes
 
 
@@ -313,9 +318,9 @@ def _withdrawables(base: bytes | None) -> list[Withdrawable]:
     return [] if base is None else list(_decode_state(base).withdrawable.values())
 
 
-def _fold_away(memory: Memory, clock: int, books: Books) -> None:
+def _fold_away(memory: Memory, clock: int, books: Books, keep: int) -> None:
     """Folds what is older than the history kept into the base; it is final from now on (R6a)."""
-    gone = max(0, len(memory.events) - HISTORY_EVENTS)
+    gone = max(0, len(memory.events) - keep)
     while gone < len(memory.events) and memory.events[gone].at < clock - HISTORY_MS:
         gone += 1
     if not gone:
