@@ -1,6 +1,6 @@
 # carewatch: every target sets up what it needs. Try `make`, then `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick lint lock clean
+.PHONY: help setup demo test test-pure test-broker quick lint lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -19,7 +19,13 @@ demo: setup ## run everything on this machine and watch live numbers; Ctrl-C end
 	$(BIN)/carewatch demo $(ARGS)
 
 test: lint .venv/.system ## every check and every test, with a real Kafka, Prometheus and browser
-	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	@$(MAKE) --no-print-directory -j2 --output-sync=line test-pure test-broker
+
+test-pure:
+	$(BIN)/pytest -m "not broker" --cov --cov-report=term $(ARGS)
+
+test-broker:
+	$(BIN)/pytest -m broker --durations=15 $(ARGS)
 
 quick: setup ## the tests that need no Kafka
 	$(BIN)/pytest -q -m "not broker and not slow" $(ARGS)

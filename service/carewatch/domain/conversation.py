@@ -54,24 +54,81 @@ class Session(msgspec.Struct, array_like=True):
     state_since: int = 0
 
 
-class Instance(msgspec.Struct, array_like=True):
-    """A running SLA clock: the promise it is measured by, and how far it has come."""
+class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """From `since` on an SLA clock ran by the schedule `clock`, or stood still.
 
-    policy: str
-    version: int
-    limit_ms: int
-    due_at: int
-    state: SlaState
-    warns: tuple[tuple[int, str], ...] = ()  # warnings still ahead: ms after the start, name
+    Without a clock nothing was promised; then the lifecycle state is kept (`stated`, `spoken` as
+    in `Conversation`), so that a later promise can count the time by its own terms.
+    """
+
+    since: int
+    clock: str | None
+    paused: bool
+    stated: str | None = None
+    spoken: bool = False
+
+    def same_terms(self, other: "Span") -> bool:
+        """Whether the clock goes on as before."""
+        return self == other.beginning_at(self.since)
+
+    def beginning_at(self, since: int) -> "Span":
+        """The same from another instant on."""
+        return Span(since, self.clock, self.paused, self.stated, self.spoken)
+
+
+class Starts(msgspec.Struct, array_like=True):
+    """The instants at which a first reply may begin to be owed, by the names of policies."""
+
+    created: int | None = None
+    first_customer_message: int | None = None
+    handoff: int | None = None
+    assignment: int | None = None
+
+
+class Ending(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was owed is done, or (`cancelled`) given up."""
+
+    reason: str
+    cancelled: bool = False
+    agent: str | None = None
+
+
+class Instance(msgspec.Struct, array_like=True):
+    """A running SLA clock: the promise it is measured by, and how far it has come.
+
+    `due_at` is the last deadline known, `fires_at` the next warning or the deadline (None while
+    paused and after a breach), `warned` the number of warnings passed, `breached_ms` the time on
+    the clock at the breach.
+    """
+
+    promise: Promise
+    state: SlaState = "pending"
+    due_at: int = 0
+    fires_at: int | None = None
+    warned: int = 0
+    breached_ms: int = 0
 
 
 class Obligation(msgspec.Struct, array_like=True):
-    """Something that is owed, whether or not a policy promises it (then `instance` is None)."""
+    """Something that is owed, whether or not a policy promises it (then `instance` is None).
+
+    `starts` while the policy may still decide where it starts; `cycle` is 0 until it is counted.
+    `spans` are the newest of its time, `spent_ms` and `paused_ms` the sums of what is older.
+    `because` and `ending` are what the event being folded means for it; `sla.settle` tells it.
+    `kept` is a reply that is owed beyond the end of its session.
+    """
 
     target: Target
     cycle: int
     started_at: int
     instance: Instance | None = None
+    starts: Starts | None = None
+    spans: tuple[Span, ...] = ()
+    spent_ms: int = 0
+    paused_ms: int = 0
+    kept: bool = False
+    because: str | None = None
+    ending: Ending | None = None
 
 
 class Withdrawable(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -112,6 +169,9 @@ class Conversation(msgspec.Struct, array_like=True):
     suspended: Stay | None = None
     withdrawable: dict[str, Withdrawable] = {}
     obligations: list[Obligation] = []
+    stopped: list[Obligation] = []  # by the last resolution; a reopening may go on with them
+    stated: str | None = None  # the lifecycle state last stated in the session
+    spoken: bool = False  # a customer wrote, and needs a reply, since it was stated
     cycles: dict[str, int] = {}
     last_order: Order | None = None
     last_timer_at: int | None = None
@@ -172,8 +232,8 @@ class Step:
             state.sessions,
         )
 
-    def promise(self, target: Target) -> Promise | None:
-        """What the policies owe this conversation for a target now."""
+    def promise(self, target: Target, running: Promise | None = None) -> Promise | None:
+        """What the policies owe this conversation for a target now (see `Book.promise`)."""
         state = self.state
         return self.book.promise(
             self.at,
@@ -184,6 +244,7 @@ class Step:
                 tags=state.tags,
                 initiated_by=state.session.initiated_by if state.session else None,
             ),
+            running,
         )
 
     def say(self, result: Result, *, keep: str | None = None) -> None:
@@ -219,8 +280,14 @@ class Step:
     ) -> None:
         """Tells a duration that ends now; `spent_ms` where only part of the span counts."""
         labels = self.labels(queue=queue, agent=agent)
-        sample = Sample(labels, metric, started_at, self.at, outcome, spent_ms=spent_ms)
+        business = self.business_ms(started_at, labels.queue) if spent_ms is None else None
+        sample = Sample(labels, metric, started_at, self.at, outcome, business, spent_ms)
         self.say(sample, keep=keep)
+
+    def business_ms(self, since: int, queue: str) -> int | None:
+        """Business time up to now, by the schedule in force now (C5, R6b); None without one."""
+        calendar = self.book.business(self.tenant, queue)
+        return None if calendar is None else calendar.open_ms(since, self.at)
 
     def count(self, metric: str, *extra: str) -> None:
         """Tells one more of a count, now."""

@@ -10,8 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from carewatch.domain.calendar import ALWAYS_NAME
-from carewatch.domain.calendar import Calendar, compile_calendars
+from carewatch.domain.calendar import ALWAYS_NAME, Calendar, compile_calendars
 from carewatch.domain.durations import parse_duration
 from carewatch.domain.facts import Labels
 from carewatch.domain.profiles import MAX_LATENESS_MS, ProfileRules, profile_for

@@ -1,182 +1,249 @@
-"""SLA clocks: begin, warn, breach at the deadline, stop, retarget, cancel (S1-S18).
+"""What becomes of SLA clocks: begin, warn, breach at the deadline, stop, retarget (S1-S18).
 
-An obligation exists whether or not a policy promises anything; its instance is the clock of the
-promise in force. Every record is stamped with the instant at which it became true.
+`domain.obligations` notes during an event what begins and ends; `settle` tells it when the event
+is folded: one record per clock, with the state after everything that the event did to it. Every
+record is stamped with the instant at which it became true, never with that of detection (S3).
 """
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
-from carewatch.domain.conversation import Conversation, Instance, Obligation, Step
+from carewatch.domain import clocks
+from carewatch.domain.conversation import Conversation, Ending, Instance, Obligation, Step
 from carewatch.domain.facts import SlaState, SlaTransition
 from carewatch.domain.policy import Promise
-from carewatch.domain.rulebook import Target
+from carewatch.domain.rulebook import TARGETS
 
-Cancelled = Literal[
-    "closed_unanswered", "contained", "no_reply_needed", "deleted", "merged", "idle", "unmatched"
-]
+REOPENABLE: Final = ("requester_wait", "agent_work", "resolution")
+"""Targets whose stop a reopening takes back (S13)."""
 
 
-def begin(step: Step, target: Target) -> None:
-    """An obligation begins now; with a promise in force its clock starts (S5, S6)."""
+class _Told(NamedTuple):
+    """A record of this step, and the obligation that it is about."""
+
+    owed: Obligation
+    record: SlaTransition
+
+
+def kept_as(target: str) -> str:
+    """The name under which the record of a stop can be taken back."""
+    return f"sla:{target}"
+
+
+def settle(step: Step, *, changed: bool) -> None:
+    """Tells what this step means for every clock; `changed`: labels or rules may differ now."""
     state = step.state
-    cycle = state.cycles.get(target, 0) + 1
-    state.cycles = {**state.cycles, target: cycle}
-    owed = Obligation(target, cycle, step.at)
-    state.obligations = [*state.obligations, owed]
-    promise = step.promise(target)
-    if promise is not None:
-        _start(step, owed, promise, "started")
-
-
-def stop(step: Step, target: Target, *, agent: str | None = None) -> None:
-    """What was owed is done: met up to and including the deadline, else met late (S2)."""
-    owed = _take(step, target)
-    if owed is None or owed.instance is None:
+    if not state.obligations:
         return
-    instance = owed.instance
-    to: SlaState = "met_late" if instance.state == "breached" else "met"
-    overrun = step.at - instance.due_at if to == "met_late" else 0
-    _tell(step, owed, instance, to, "reply", overrun_ms=overrun, agent=agent)
+    told: list[_Told] = []
+    for owed in state.obligations:
+        if owed.ending is not None:
+            if owed.instance is not None:
+                told.append(_end(step, owed, owed.instance, owed.ending))
+        elif owed.instance is None:
+            told.extend(_take_up(step, owed, changed=changed))
+        elif owed.instance.state == "breached":
+            told.extend(_go_on_late(step, owed, owed.instance))
+        else:
+            told.extend(_go_on(step, owed, owed.instance, changed=changed))
+    state.stopped = [*state.stopped, *(o for o in state.obligations if _may_reopen(o))]
+    state.obligations = [owed for owed in state.obligations if owed.ending is None]
+    _say(step, told)
 
 
-def cancel(step: Step, target: Target, reason: Cancelled) -> None:
-    """What was owed is given up, breached or not; nothing fires afterwards (S12)."""
-    owed = _take(step, target)
-    if owed is not None and owed.instance is not None:
-        _tell(step, owed, owed.instance, "cancelled", reason)
-
-
-def rejudge(step: Step) -> None:
-    """Labels or rules may have changed: retarget, drop or take up the open clocks (S8-S11)."""
+def fire(step: Step) -> None:
+    """Every clock that fires at this very instant: breached, or at risk (S3, S18)."""
+    told: list[_Told] = []
     for owed in step.state.obligations:
         instance = owed.instance
-        if instance is not None and instance.state == "breached":
-            continue  # frozen until its end (S9)
-        promise = step.promise(owed.target)
-        if instance is None:
-            if promise is not None:
-                _start(step, owed, promise, "matched")
-        elif promise is None:
-            _tell(step, owed, instance, "cancelled", "unmatched")
-            owed.instance = None
-        elif (promise.policy, promise.version, promise.limit_ms) != (
-            instance.policy,
-            instance.version,
-            instance.limit_ms,
-        ):
-            _retarget(step, owed, instance, promise)
+        if instance is None or instance.fires_at != step.at:
+            continue
+        was, warns = instance.state, instance.promise.warns
+        if instance.warned < len(warns):
+            threshold = warns[instance.warned].name
+            instance.warned += 1
+            instance.state = "at_risk"
+            clocks.foresee(step, owed, instance)
+            told.append(_told(step, owed, instance, was, "threshold", threshold=threshold))
+        else:
+            _breach(step, owed, instance)
+            told.append(_told(step, owed, instance, was, "due"))
+    _say(step, told)
 
 
 def next_at(state: Conversation) -> int | None:
     """The next instant at which a clock fires by itself: a warning or a deadline."""
     least: int | None = None
     for owed in state.obligations:
-        at = _fires_at(owed)
+        at = owed.instance.fires_at if owed.instance is not None else None
         if at is not None and (least is None or at < least):
             least = at
     return least
 
 
-def fire(step: Step) -> None:
-    """Every clock that fires at this very instant: breached, or at risk (S3, S18)."""
-    for owed in step.state.obligations:
-        instance = owed.instance
-        if instance is None or _fires_at(owed) != step.at:
-            continue
-        if step.at == instance.due_at:
-            _tell(step, owed, instance, "breached", "due")
-            continue
-        threshold = instance.warns[0][1]
-        instance.warns = instance.warns[1:]
-        _tell(step, owed, instance, "at_risk", "threshold", threshold=threshold)
+def _end(step: Step, owed: Obligation, instance: Instance, ending: Ending) -> _Told:
+    """Met up to and including the deadline, else met late (S2); or given up (S12)."""
+    to: SlaState = "met_late" if instance.state == "breached" else "met"
+    if ending.cancelled:
+        to = "cancelled"
+    return _told(step, owed, instance, instance.state, ending.reason, to=to, agent=ending.agent)
 
 
-def _start(step: Step, owed: Obligation, promise: Promise, reason: str) -> None:
-    due = owed.started_at + promise.limit_ms
-    owed.instance = Instance(promise.policy, promise.version, promise.limit_ms, due, "pending")
-    _settle(step, owed, owed.instance, promise, reason, from_=None)
+def _may_reopen(owed: Obligation) -> bool:
+    return owed.ending is not None and not owed.ending.cancelled and owed.target in REOPENABLE
 
 
-def _retarget(step: Step, owed: Obligation, instance: Instance, promise: Promise) -> None:
-    """The start is kept; the deadline follows from the promise now in force (S8)."""
-    instance.policy, instance.version = promise.policy, promise.version
-    instance.limit_ms = promise.limit_ms
-    instance.due_at = owed.started_at + promise.limit_ms
-    _settle(step, owed, instance, promise, "retarget", from_=instance.state)
+def _take_up(step: Step, owed: Obligation, *, changed: bool) -> Iterable[_Told]:
+    """Nothing was promised so far; perhaps something is now (S11)."""
+    because, owed.because = owed.because, None
+    promise = step.promise(owed.target) if changed or because else None
+    started_at = owed.started_at
+    if promise is not None and owed.starts is not None:
+        at: int | None = getattr(owed.starts, promise.starts)
+        started_at, promise = (started_at, None) if at is None else (at, promise)
+    if promise is None:
+        if owed.target in (*REOPENABLE, "pausable_update"):
+            clocks.go_on(step, owed, None, paused=False)
+        return
+    owed.started_at, owed.starts = started_at, None
+    count(step, owed)
+    clocks.take_up(step, owed, promise)
+    owed.instance = instance = Instance(promise)
+    begins = because == "merged" or (because == "started" and started_at == step.at)
+    reason = because if begins and because else "matched"
+    yield _judged(step, owed, instance, None, reason)
 
 
-def _settle(
-    step: Step,
-    owed: Obligation,
-    instance: Instance,
-    promise: Promise,
-    reason: str,
-    *,
-    from_: SlaState | None,
-) -> None:
+def _go_on_late(step: Step, owed: Obligation, instance: Instance) -> Iterable[_Told]:
+    """A breach is final until the end; only pauses still stop its clock (S9)."""
+    because, owed.because = owed.because, None
+    was, now = owed.spans[-1].paused, clocks.is_paused(step.state, instance.promise)
+    if was != now or because:
+        clocks.go_on(step, owed, owed.spans[-1].clock, paused=now)
+        reason = because or ("paused" if now else "resumed")
+        yield _told(step, owed, instance, "breached", reason)
+
+
+def _go_on(step: Step, owed: Obligation, instance: Instance, *, changed: bool) -> Iterable[_Told]:
+    """Retargeted, no longer promised, paused, resumed or reopened: one record (S7, S8, S11)."""
+    because, owed.because = owed.because, None
+    promise: Promise | None = instance.promise
+    if changed or because:
+        promise = step.promise(owed.target, instance.promise)
+    if promise is None:
+        yield _told(step, owed, instance, instance.state, "unmatched", to="cancelled")
+        owed.instance = None
+        clocks.go_on(step, owed, None, paused=False)
+        return
+    same = promise.same_terms(instance.promise)
+    was, now = owed.spans[-1].paused, clocks.is_paused(step.state, promise)
+    instance.promise = promise
+    if same and was == now and not because:
+        if changed and _foreseen_anew(step, owed, instance):
+            yield _judged(step, owed, instance, instance.state, "retarget")
+        return
+    clocks.go_on(step, owed, promise.clock, paused=now)
+    if because is None and not same:
+        because = "retarget"
+    reason = because or ("paused" if now else "resumed")
+    yield _judged(step, owed, instance, instance.state, reason)
+
+
+def _foreseen_anew(step: Step, owed: Obligation, instance: Instance) -> bool:
+    """Whether an edited schedule moves the deadline of an open clock (C3)."""
+    was = instance.due_at
+    clocks.foresee(step, owed, instance)
+    return instance.due_at != was
+
+
+MOVING: Final = ("started", "matched", "merged", "retarget")
+"""Reasons that may leave less than nothing of a deadline."""
+
+
+def _judged(
+    step: Step, owed: Obligation, instance: Instance, from_: SlaState | None, reason: str
+) -> _Told:
     """One record with the state after the change: breached if nothing is left, else as warned.
 
-    A deadline that is already past is due now: nobody could have met it earlier (S8).
+    A deadline that is already past is due now: nobody could have met it earlier (S8). While
+    paused no warning fires; what was passed shows at the resume (S18).
     """
-    elapsed = step.at - owed.started_at
-    passed = [warn for warn in promise.warns if warn.after_ms <= elapsed]
-    instance.warns = tuple((w.after_ms, w.name) for w in promise.warns if w.after_ms > elapsed)
-    threshold: str | None = None
-    to: SlaState = "pending"
-    if instance.due_at < step.at:
-        instance.due_at = step.at
-        to = "breached"
-    elif passed:
-        to, threshold = "at_risk", passed[-1].name
-    instance.state = to
-    _tell(step, owed, instance, to, reason, threshold=threshold, from_=from_, moved=True)
+    promise = instance.promise
+    if reason in MOVING and clocks.is_past(step.book, owed, promise, step.at):
+        _breach(step, owed, instance)
+        return _told(step, owed, instance, from_, reason)
+    elapsed, _ = clocks.spent(step.book, owed, step.at)
+    passed = sum(warn.after_ms <= elapsed for warn in promise.warns)
+    before = 0 if reason in MOVING else instance.warned
+    instance.warned = min(instance.warned, passed) if owed.spans[-1].paused else passed
+    instance.state = "at_risk" if instance.warned else "pending"
+    threshold = promise.warns[instance.warned - 1].name if instance.warned > before else None
+    clocks.foresee(step, owed, instance)
+    return _told(step, owed, instance, from_, reason, threshold=threshold)
 
 
-def _fires_at(owed: Obligation) -> int | None:
-    instance = owed.instance
-    if instance is None or instance.state == "breached":
-        return None
-    return owed.started_at + instance.warns[0][0] if instance.warns else instance.due_at
+def _breach(step: Step, owed: Obligation, instance: Instance) -> None:
+    instance.state, instance.due_at, instance.fires_at = "breached", step.at, None
+    instance.breached_ms, _ = clocks.spent(step.book, owed, step.at)
 
 
-def _take(step: Step, target: Target) -> Obligation | None:
-    """The open obligation of a target, no longer open."""
-    for owed in step.state.obligations:
-        if owed.target == target:
-            step.state.obligations = [o for o in step.state.obligations if o is not owed]
-            return owed
-    return None
+def count(step: Step, owed: Obligation) -> None:
+    """Gives an obligation its cycle: they are counted per target, promised or not."""
+    if owed.cycle == 0:
+        cycles = step.state.cycles
+        owed.cycle = cycles.get(owed.target, 0) + 1
+        step.state.cycles = {**cycles, owed.target: owed.cycle}
 
 
-def _tell(
+def _told(
     step: Step,
     owed: Obligation,
     instance: Instance,
-    to: SlaState,
+    from_: SlaState | None,
     reason: str,
     *,
-    overrun_ms: int = 0,
+    to: SlaState | None = None,
     threshold: str | None = None,
     agent: str | None = None,
-    from_: SlaState | None = None,
-    moved: bool = False,
-) -> None:
-    step.say(
-        SlaTransition(
-            labels=step.labels(agent=agent),
-            policy=instance.policy,
-            policy_version=instance.version,
-            target=owed.target,
-            cycle=owed.cycle,
-            from_=from_ if moved else instance.state,
-            to=to,
-            at=step.at,
-            due_at=instance.due_at,
-            started_at=owed.started_at,
-            elapsed_ms=step.at - owed.started_at,
-            reason=reason,
-            overrun_ms=overrun_ms,
-            threshold=threshold,
-        )
+) -> _Told:
+    elapsed, paused_ms = clocks.spent(step.book, owed, step.at)
+    ended = to is not None
+    breached = instance.state == "breached"
+    paused = owed.spans[-1].paused and not ended
+    record = SlaTransition(
+        labels=step.labels(agent=agent),
+        policy=instance.promise.policy,
+        policy_version=instance.promise.version,
+        target=owed.target,
+        cycle=owed.cycle,
+        from_=from_,
+        to=to or instance.state,
+        at=step.at,
+        due_at=None if paused and not breached else instance.due_at,
+        started_at=owed.started_at,
+        elapsed_ms=elapsed,
+        reason=reason,
+        paused=paused,
+        paused_ms=paused_ms,
+        overrun_ms=elapsed - instance.breached_ms if breached else 0,
+        threshold=threshold,
     )
-    instance.state = to
+    return _Told(owed, record)
+
+
+def _say(step: Step, told: list[_Told]) -> None:
+    for owed, record in sorted(told, key=_place):
+        may_reopen = record.to != "cancelled" and _may_reopen(owed)
+        step.say(record, keep=kept_as(owed.target) if may_reopen else None)
+
+
+def _place(told: _Told) -> tuple[int, int, int]:
+    """Among records of one instant: ends, changes, what fired, starts; then by target, cycle."""
+    record = told.record
+    if record.to in ("cancelled", "met", "met_late"):
+        group = 0
+    elif record.from_ is None:
+        group = 3
+    else:
+        group = 2 if record.reason in ("threshold", "due") else 1
+    return group, TARGETS.index(told.owed.target), record.cycle
