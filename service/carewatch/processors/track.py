@@ -350,7 +350,7 @@ class Track:
     def _take_rows(self) -> list[Row]:
         """What changed since the last flush, in a fixed order."""
         out = [
-            Row(rows.conversation_key(*key), rows.encode(self._memories[key]))
+            Row(rows.conversation_key(*key), rows.encode_memory(self._memories[key]))
             for key in sorted(self._touched)
         ]
         out += [

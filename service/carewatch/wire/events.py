@@ -216,12 +216,13 @@ def _message(data: Data, head: Mapping[str, Any]) -> events.Message:
     asks = message.needs_reply
     if message.kind in ("reaction", "system") or (automated and direction == "inbound"):
         asks = False
+    author = _author(data, direction, automated=automated)
     return events.Message(
         key=message.key,
-        author=_author(data, direction, automated=automated),
+        author=author,
         direction=direction,
         asks=asks,
-        agent=actor.key,
+        agent=actor.key if author in (Author.PERSON, Author.BOT) else None,
         reply_to=message.in_reply_to,
         **head,
     )
