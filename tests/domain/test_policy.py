@@ -5,14 +5,19 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from carewatch.domain.calendar import ALWAYS
 from carewatch.domain.facts import Labels
+from carewatch.domain.hours import WEEKDAYS
 from carewatch.domain.policy import Book, Books, Subject, Warn
 from carewatch.domain.rulebook import (
     Condition,
     Document,
     Match,
     Policy,
+    QueueRules,
+    Schedule,
     TargetRule,
+    Tenant,
     Threshold,
 )
 from carewatch.domain.times import parse_time
@@ -160,3 +165,41 @@ def test_a_number_that_is_not_above_the_newest_is_ignored() -> None:
 
     assert books is books.with_book(book(policy("q"), number=2, at=5))
     assert len(books.with_book(book(policy("q"), number=3, at=5))) == 2
+
+
+def test_facts_count_by_the_schedule_of_the_queue_else_by_that_of_the_tenant() -> None:
+    queues = {"vip": QueueRules(schedule="nights"), "none": QueueRules()}
+    rules = Book(
+        1,
+        "",
+        0,
+        Document(
+            tenants={"acme": Tenant(schedule="days", queues=queues), "bare": Tenant()},
+            schedules=[hours("days", "08:00-20:00"), hours("nights", "20:00-08:00")],
+        ),
+    )
+    days, nights = rules.calendar("days"), rules.calendar("nights")
+
+    assert rules.business("acme", "vip") is nights
+    assert rules.business("acme", "none") is days
+    assert rules.business("acme", "unheard-of") is days
+    assert rules.business("bare", "vip") is None
+    assert rules.business("unheard-of", "vip") is None
+
+
+def test_a_queue_that_is_always_open_counts_every_hour() -> None:
+    queues = {"vip": QueueRules(schedule="24x7")}
+    tenant = Tenant(schedule="days", queues=queues)
+    document = Document(tenants={"acme": tenant}, schedules=[hours("days", "08:00-20:00")])
+
+    assert Book(1, "", 0, document).business("acme", "vip") is ALWAYS
+
+
+def hours(name: str, of_every_day: str) -> Schedule:
+    return Schedule(
+        schedule=name,
+        version=1,
+        effective_from="2020-01-01T00:00:00Z",
+        timezone="UTC",
+        weekly={day: [of_every_day] for day in WEEKDAYS},
+    )

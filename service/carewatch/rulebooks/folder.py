@@ -11,7 +11,7 @@ from carewatch.domain.errors import ConfigError
 from carewatch.domain.hours import parse_time_of_day
 from carewatch.domain.profiles import SHIPPED
 from carewatch.domain.rulebook import TARGETS, Channels, Document, Policy, Profile, Schedule, Tenant
-from carewatch.rulebooks.computed import check_policy_computed, check_tenant_computed
+from carewatch.rulebooks.computed import check_policy_computed
 from carewatch.rulebooks.placed import Placed, check_zone
 from carewatch.rulebooks.policies import check_policies, check_schedule_name
 from carewatch.rulebooks.schedules import check_schedules
@@ -56,8 +56,6 @@ def read_document(
     if only_computed:
         for policy in policies:
             check_policy_computed(policy)
-        for tenant in tenants.values():
-            check_tenant_computed(tenant)
     mistakes.extend(found)
     if found:
         return None

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
-from zoneinfo import available_timezones
 
+from carewatch.domain.calendar import zone_names
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.times import parse_time
 from carewatch.shape import nearest
@@ -70,8 +70,8 @@ def check_zone(text: str) -> str:
             f"{text!r} is a fixed offset, which ignores summer time; "
             "name the place, as in Europe/Berlin"
         )
-    if text not in available_timezones():
-        near = nearest(text, sorted(available_timezones()))
+    if text not in zone_names():
+        near = nearest(text, sorted(zone_names()))
         hint = near if near.startswith("did") else "use an IANA name, as in Europe/Berlin"
         raise ValueError(f"{text!r} is no known time zone; {hint}")
     return text

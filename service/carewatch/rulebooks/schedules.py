@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
+from carewatch.domain.calendar import ALWAYS_NAME
 from carewatch.domain.hours import DAY_MINUTES, WEEKDAYS, parse_hours
 from carewatch.domain.rulebook import Schedule
 from carewatch.rulebooks.placed import Placed, check_zone, parse_date, parse_instant
 from carewatch.yamlfile import Keys
 
-ALWAYS: Final = "24x7"
+ALWAYS: Final = ALWAYS_NAME
 """The schedule that is open all the time; it needs no file."""
+
 LONGEST_CLOSURE_DAYS: Final = 14
 
 _LEAP_YEAR: Final = 2028
