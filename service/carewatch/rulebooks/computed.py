@@ -7,7 +7,7 @@ that computes what it names.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from carewatch.domain.rulebook import Policy, Tenant
+from carewatch.domain.rulebook import Policy
 from carewatch.rulebooks.placed import Placed
 from carewatch.rulebooks.schedules import ALWAYS
 from carewatch.yamlfile import Keys
@@ -71,13 +71,3 @@ def check_policy_computed(placed: Placed[Policy]) -> None:
     for find in NOT_COMPUTED:
         for keys, what in find(placed.value):
             placed.wrong(keys, f"{what} is not computed yet; leave it out")
-
-
-def check_tenant_computed(placed: Placed[Tenant]) -> None:
-    """Notes what a tenant asks for and nothing computes yet."""
-    if placed.value.schedule not in (None, ALWAYS):
-        placed.wrong(("schedule",), "business time of facts is not computed yet; leave it out")
-    for queue, rules in placed.value.queues.items():
-        if rules.schedule not in (None, ALWAYS):
-            says = "business time of facts is not computed yet; leave it out"
-            placed.wrong(("queues", queue, "schedule"), says)
