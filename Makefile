@@ -1,6 +1,6 @@
 # carewatch: every target sets up what it needs. Try `make`, then `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-broker quick lint lock clean
+.PHONY: help setup demo test test-pure test-broker quick golden bench lint lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -10,7 +10,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 
 help: ## this list
 	@echo "carewatch: webhooks in, live customer-care metrics out."
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  options go in ARGS: make demo ARGS="--for 60", make quick ARGS="-k rulebook"'
 
 setup: .venv/.installed ## create .venv and install everything that is locked in requirements/
@@ -21,14 +21,20 @@ demo: setup ## run everything on this machine and watch live numbers; Ctrl-C end
 test: lint .venv/.system ## every check and every test, with a real Kafka, Prometheus and browser
 	@$(MAKE) --no-print-directory -j2 --output-sync=line test-pure test-broker
 
-test-pure:
+test-pure: setup ## the part of it without a broker, with coverage
 	$(BIN)/pytest -m "not broker" --cov --cov-report=term $(ARGS)
 
-test-broker:
+test-broker: setup ## the part of it on a real Kafka
 	$(BIN)/pytest -m broker --durations=15 $(ARGS)
 
 quick: setup ## the tests that need no Kafka
 	$(BIN)/pytest -q -m "not broker and not slow" $(ARGS)
+
+golden: setup ## the golden cases alone
+	$(BIN)/pytest -q tests/commands/test_replay.py $(ARGS)
+
+bench: setup ## benchmarks; figures are ratios to a baseline of the same run
+	$(BIN)/python bench/fold.py $(ARGS)
 
 lint: setup ## format, style, types, architecture, spelling
 	$(BIN)/ruff check .

@@ -1,11 +1,38 @@
 """Queue stays: explicit where queue events tell, implicit where somebody waits (Q1-Q6)."""
 
+from typing import Final
+
+from carewatch.domain import obligations
 from carewatch.domain.conversation import Stay, Step
 from carewatch.domain.events import QueueOutcome
+from carewatch.domain.facts import Tally
+
+_OFFERED: Final = "queue_offered"
+"""The name under which the count of a stay that is discarded can be taken back."""
+
+
+def _begin(step: Step, stay: Stay) -> None:
+    step.state.stay = stay
+    step.say(Tally(step.labels(queue=stay.queue), "queue_offered", stay.started_at), keep=_OFFERED)
+
+
+def _discard(step: Step) -> None:
+    """What the conversation waited in was no queue after all."""
+    step.state.stay = None
+    step.state.suspended = None
+    step.take_back(_OFFERED)
 
 
 def _end(step: Step, stay: Stay, outcome: QueueOutcome, agent: str | None = None) -> None:
+    step.forget(_OFFERED)
     step.sample("queue_wait_time", stay.started_at, outcome=outcome, queue=stay.queue, agent=agent)
+    if outcome == "abandoned":
+        labels = step.labels(queue=stay.queue)
+        step.say(Tally(labels, "queue_abandoned", step.at))
+        if step.at - stay.started_at <= step.profile.short_abandon_ms:
+            step.say(Tally(labels, "short_abandons", step.at))
+    if not stay.implicit:
+        obligations.stay_ended(step, outcome, agent)
 
 
 def enter(step: Step, queue: str) -> None:
@@ -14,14 +41,16 @@ def enter(step: Step, queue: str) -> None:
     session = state.session
     if session is not None:
         session.queue_events = True
-    state.suspended = None
     stay = state.stay
-    if stay is not None and not stay.implicit:
-        if stay.queue == queue:
-            return
+    if stay is None or stay.implicit:
+        _discard(step)
+    elif stay.queue == queue:
+        return
+    else:
         _end(step, stay, "transferred")
     state.queue = queue
-    state.stay = Stay(queue, step.at, implicit=False)
+    _begin(step, Stay(queue, step.at, implicit=False))
+    obligations.stay_began(step)
 
 
 def leave(step: Step, queue: str, outcome: QueueOutcome) -> None:
@@ -45,12 +74,13 @@ def wait(step: Step, *, by_handoff: bool = False) -> None:
         or not step.profile.implicit_queue
     ):
         return
-    state.stay = Stay(state.queue, step.at, implicit=True, by_handoff=by_handoff)
+    _begin(step, Stay(state.queue, step.at, implicit=True, by_handoff=by_handoff))
 
 
 def wait_since_handoff(step: Step) -> None:
     """A hand-off to people begins a stay and discards what the bot suspended (Q2 b, Q3)."""
-    step.state.suspended = None
+    if step.state.suspended is not None:
+        _discard(step)
     wait(step, by_handoff=True)
 
 
@@ -77,11 +107,13 @@ def rerouted(step: Step, queue: str) -> None:
     stay = step.state.stay
     if stay is None or not stay.implicit or stay.queue == queue:
         return
+    began = step.at
     if stay.queue == "none":
-        step.state.stay = Stay(queue, stay.started_at, implicit=True, by_handoff=stay.by_handoff)
-        return
-    _end(step, stay, "transferred")
-    step.state.stay = Stay(queue, step.at, implicit=True, by_handoff=stay.by_handoff)
+        began = stay.started_at
+        _discard(step)
+    else:
+        _end(step, stay, "transferred")
+    _begin(step, Stay(queue, began, implicit=True, by_handoff=stay.by_handoff))
 
 
 def end_with_turn(step: Step) -> None:
@@ -94,9 +126,9 @@ def end_with_turn(step: Step) -> None:
 
 def end_with_session(step: Step, *, abandoned: bool) -> None:
     """A stay open at the session's end was abandoned by the customer, or flows out (Q6)."""
-    state = step.state
-    stay = state.stay
-    state.stay = None
-    state.suspended = None
-    if stay is not None:
-        _end(step, stay, "abandoned" if abandoned else "flow_out")
+    stay = step.state.stay
+    if stay is None:
+        _discard(step)
+        return
+    step.state.stay = None
+    _end(step, stay, "abandoned" if abandoned else "flow_out")

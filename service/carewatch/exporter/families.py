@@ -76,6 +76,12 @@ FAMILIES: tuple[Family, ...] = (
         "Elapsed time from the opening of a case to its first resolution.",
     ),
     _from(
+        "care_abandoned_total",
+        "counter",
+        "queue_abandoned",
+        "Queue stays that the customer left unanswered.",
+    ),
+    _from(
         "care_messages_total",
         "counter",
         "messages",
