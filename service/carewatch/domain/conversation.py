@@ -34,6 +34,20 @@ class Stay(msgspec.Struct, frozen=True, array_like=True, gc=False):
     by_handoff: bool = False
 
 
+class Spent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Time of several spans added up by both clocks; each span by the schedule at its own end."""
+
+    calendar_ms: int = 0
+    business_ms: int | None = 0  # None as soon as one span had no schedule
+
+    def __add__(self, other: "Spent") -> "Spent":
+        """Both together."""
+        business: int | None = None
+        if self.business_ms is not None and other.business_ms is not None:
+            business = self.business_ms + other.business_ms
+        return Spent(self.calendar_ms + other.calendar_ms, business)
+
+
 class Session(msgspec.Struct, array_like=True):
     """The open session."""
 
@@ -48,9 +62,9 @@ class Session(msgspec.Struct, array_like=True):
     unanswered_handoff_at: int | None = None
     last_handoff_at: int | None = None
     had_agent: bool = False  # an agent was assigned at the opening or since
-    waited_ms: int = 0
+    waited: Spent = Spent()
     waits: int = 0
-    spent: dict[str, int] = {}  # ms by lifecycle state
+    spent: dict[str, Spent] = {}  # by lifecycle state
     state_since: int = 0
 
 
@@ -275,16 +289,24 @@ class Step:
         outcome: str | None = None,
         queue: str | None = None,
         agent: str | None = None,
-        spent_ms: int | None = None,
+        spent: Spent | None = None,
         keep: str | None = None,
     ) -> None:
-        """Tells a duration that ends now; `spent_ms` where only part of the span counts."""
+        """Tells a duration that ends now; `spent` where only part of the span counts."""
         labels = self.labels(queue=queue, agent=agent)
-        business = self.business_ms(started_at, labels.queue) if spent_ms is None else None
+        business = self._business_ms(started_at, labels.queue)
+        spent_ms: int | None = None
+        if spent is not None:
+            spent_ms = spent.calendar_ms
+            business = None if business is None else spent.business_ms
         sample = Sample(labels, metric, started_at, self.at, outcome, business, spent_ms)
         self.say(sample, keep=keep)
 
-    def business_ms(self, since: int, queue: str) -> int | None:
+    def spent_since(self, since: int) -> Spent:
+        """A span that ends now, by both clocks."""
+        return Spent(self.at - since, self._business_ms(since, self.state.queue))
+
+    def _business_ms(self, since: int, queue: str) -> int | None:
         """Business time up to now, by the schedule in force now (C5, R6b); None without one."""
         calendar = self.book.business(self.tenant, queue)
         return None if calendar is None else calendar.open_ms(since, self.at)

@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 from carewatch.domain import queues, sla, turns
-from carewatch.domain.conversation import Conversation, Session, Step
+from carewatch.domain.conversation import Conversation, Session, Spent, Step
 from carewatch.domain.facts import SessionFact
 
 Ending = Literal["resolved", "closed", "deleted", "merged", "idle", "spam"]
@@ -128,7 +128,7 @@ def change_state(step: Step, to: str) -> None:
 
 def _spend(step: Step, session: Session) -> None:
     was = step.state.status or "open"
-    spent = session.spent.get(was, 0) + step.at - session.state_since
+    spent = session.spent.get(was, Spent()) + step.spent_since(session.state_since)
     session.spent = {**session.spent, was: spent}
     session.state_since = step.at
 
@@ -137,11 +137,10 @@ def _sum_up(step: Step, session: Session) -> None:
     """What the session took, by who had to act (measured at its end)."""
     _spend(step, session)
     if session.waits:
-        wait = session.waited_ms
-        step.sample("customer_wait_total", session.opened_at, spent_ms=wait)
+        step.sample("customer_wait_total", session.opened_at, spent=session.waited)
     for metric, states in SPENT_IN.items():
-        spent = sum(session.spent.get(state, 0) for state in states)
-        step.sample(metric, session.opened_at, spent_ms=spent)
+        spent = sum((session.spent.get(state, Spent()) for state in states), start=Spent())
+        step.sample(metric, session.opened_at, spent=spent)
 
 
 def _resolved(step: Step, session: Session) -> None:

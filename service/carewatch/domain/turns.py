@@ -46,7 +46,7 @@ def answer(step: Step, agent: str | None) -> None:
     step.state.turn = None
     session = step.state.session
     if session is not None:
-        session.waited_ms += step.at - turn.started_at
+        session.waited += step.spent_since(turn.started_at)
         session.waits += 1
     if turn.first:
         step.sample("first_response_time", turn.started_at, agent=agent)
