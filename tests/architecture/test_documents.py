@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from carewatch.channels import CHANNELS
 from carewatch.cli import COMMANDS, main
+from carewatch.domain.metrics import CATALOGUE
 from carewatch.overrides import list_variables
 from carewatch.settings import Settings
 
@@ -50,6 +51,21 @@ def test_every_setting_is_documented_with_its_default() -> None:
     ]
 
     assert rows_between(ROOT / "docs" / "configuration.md", "settings") == expected
+
+
+def test_every_metric_is_documented_as_the_catalogue_says() -> None:
+    expected = [
+        [
+            f"`{one.id}`",
+            str(one.kind),
+            ", ".join(f"`{label}`" for label in one.labels) or "-",
+            ", ".join(f"`{window}`" for window in one.windows),
+            one.help,
+        ]
+        for one in CATALOGUE
+    ]
+
+    assert rows_between(ROOT / "docs" / "metrics.md", "metrics") == expected
 
 
 def test_the_readme_names_every_channel() -> None:
