@@ -297,3 +297,43 @@ def test_a_reply_that_arrives_before_its_question_is_taken_at_the_question() -> 
     assert "first_response_time" in {one["metric"] for one in samples}
     clamped = "acme|whatsapp|none|normal|negative_clamped||total|"
     assert points(outputs)[clamped]["value"] == 1
+
+
+def test_the_backlog_is_told_by_state_and_by_what_people_look_for() -> None:
+    status = {"actor": "agent", "lifecycle": {"to": "snoozed"}}
+    events = [
+        message(0, id_="e1"),
+        event("conversation.assigned", 1000, id_="e2", assignment={"to": {"agent": "a1"}}),
+        message(2000, id_="e3", actor="agent"),
+        event("conversation.status_changed", 3000, id_="e4", **status),
+    ]
+
+    def states(upto: int) -> set[str]:
+        told = points(replay(events[:upto], until=START + 5000))
+        return {
+            key.split("state=")[1].split("|")[0]
+            for key, point in told.items()
+            if "|open_conversations|" in key and point["value"] == 1
+        }
+
+    assert states(1) == {"open", "unassigned", "unattended", "workable"}
+    assert states(2) == {"open", "unattended", "workable"}
+    assert states(3) == {"open", "workable"}
+    assert states(4) == {"snoozed"}
+
+
+def test_a_queue_counts_what_it_was_offered_and_takes_back_what_was_no_queue() -> None:
+    asked = message(0, id_="e1")
+    bot = message(1000, id_="e2", actor="bot")
+    handoff = event("conversation.handoff", 9000, id_="e3", actor="bot", handoff={"to": "human"})
+    gone = event(
+        "conversation.status_changed", 12_000, id_="e4", lifecycle={"to": "resolved"}
+    )  # by the customer
+
+    told = points(replay([asked, bot, handoff, gone], until=START + 20_000))
+
+    counted = {
+        metric: told[f"acme|whatsapp|none|normal|{metric}||total|"]["value"]
+        for metric in ("queue_offered", "queue_abandoned", "short_abandons")
+    }
+    assert counted == {"queue_offered": 1, "queue_abandoned": 1, "short_abandons": 1}

@@ -55,10 +55,10 @@ def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
 def held(tenant: str, state: Conversation) -> tuple[Held, ...]:
     """The gauges a conversation stands in now; those the bot has wait for nobody (R21)."""
     turn, stay = state.turn, state.stay
-    if turn is None and stay is None and not state.obligations:
+    if state.session is None and turn is None and stay is None and not state.obligations:
         return ()
     base = (tenant, state.channel, state.queue, state.priority)
-    out: list[Held] = []
+    out = [Held("open_conversations", (*base, name)) for name in _states(state)]
     if turn is not None and not state.bot_has:
         out.append(Held("waiting_conversations", base))
         out.append(Held("oldest_unanswered", base, turn.started_at))
@@ -69,12 +69,27 @@ def held(tenant: str, state: Conversation) -> tuple[Held, ...]:
         instance = owed.instance
         if instance is None:
             continue
-        labels6 = (*base, instance.policy, owed.target)
+        labels6 = (*base, instance.promise.policy, owed.target)
         if instance.state == "at_risk":
             out.append(Held("sla_at_risk_conversations", labels6))
         elif instance.state == "breached":
             out.append(Held("sla_breached_open_conversations", labels6))
     return tuple(out)
+
+
+def _states(state: Conversation) -> Iterator[str]:
+    """The states of the backlog that an open session is in: its own, and what people look for."""
+    session = state.session
+    if session is None:
+        return
+    status = state.status or "open"
+    yield status
+    if state.agent is None:
+        yield "unassigned"
+    if not session.person_wrote or state.turn is not None:
+        yield "unattended"
+    if status != "snoozed":
+        yield "workable"
 
 
 def _base(tenant: str, labels: Labels) -> tuple[str, str, str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from carewatch.domain.board import Snapshot
-from carewatch.domain.metrics import CORRECTABLE
+from carewatch.domain.metrics import BACKLOG_STATES, CORRECTABLE
 from carewatch.domain.rulebook import TARGETS, Document
 
 NONE = "none"
@@ -37,6 +37,7 @@ _CLOSED: dict[str, frozenset[str]] = {
     "direction": frozenset(direction for direction, _ in MESSAGES),
     "author": frozenset(author for _, author in MESSAGES),
     "transition": frozenset(TRANSITIONS),
+    "state": frozenset(BACKLOG_STATES),
     "outcome": frozenset(OUTCOMES),
     "target": frozenset(TARGETS),
     "metric": frozenset(CORRECTABLE),
@@ -95,6 +96,8 @@ class Known:
                 yield from MESSAGES
             case ("transition",):
                 yield from product(TRANSITIONS)
+            case ("state",):
+                yield from product(BACKLOG_STATES)
             case ("outcome",):
                 yield from product(OUTCOMES)
             case ("policy", "target"):

@@ -101,6 +101,11 @@ CATALOGUE: tuple[Metric, ...] = (
     _count("sla_breaches", "SLA clocks whose deadline passed.", ("policy", "target")),
     _gauge("waiting_conversations", "Conversations with an open turn that people must answer."),
     _instant("oldest_unanswered", "Start of the oldest open turn that people must answer."),
+    _gauge(
+        "open_conversations",
+        "Open sessions by lifecycle state; also unassigned, unattended and workable ones.",
+        ("state",),
+    ),
     _gauge("queue_length", "Open queue stays."),
     _gauge("sla_at_risk_conversations", "SLA clocks past a warning.", ("policy", "target")),
     _gauge(
@@ -124,6 +129,12 @@ CATALOGUE: tuple[Metric, ...] = (
 """Every metric, in the order of the documentation. `watermark` and `heartbeat` come from merge."""
 
 BY_ID = {metric.id: metric for metric in CATALOGUE}
+
+BACKLOG_STATES: Final = (
+    *("new", "bot", "queued", "open", "pending", "snoozed"),
+    *("unassigned", "unattended", "workable"),
+)
+"""The label `state` of `open_conversations`: lifecycle states first, then what people look for."""
 
 SLA_TRANSITIONS: Final = "sla_transitions"
 """What `corrections` calls a withdrawn SLA transition: it may have fed two counts, or none."""

@@ -136,6 +136,13 @@ FAMILIES: tuple[Family, ...] = (
         "oldest_unanswered",
         "Since when the customer waits who waits longest; absent when nobody does.",
     ),
+    _from(
+        "care_open_conversations",
+        "gauge",
+        "open_conversations",
+        "Open sessions by lifecycle state; also unassigned, unattended and workable ones.",
+        ("state",),
+    ),
     _from("care_queue_length", "gauge", "queue_length", "Conversations in a queue."),
     _from(
         "care_sla_at_risk_conversations",
