@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from carewatch.domain.rulebook import TARGETS
+
 HEAD = 'policy: {name}\nversion: {version}\neffective_from: "{since}"\norder: {order}\n'
 
 
@@ -190,21 +192,8 @@ def test_versions_of_a_policy_differ_in_number_and_instant(folder: Any) -> None:
 @pytest.mark.parametrize(
     ("rest", "key"),
     [
-        ("targets: {resolution: {all: 10m}}", "targets.resolution"),
-        ("targets: {queue_answer: {all: 10m}}", "targets.queue_answer"),
-        ("targets: {first_reply: {all: 1h, schedule: day}}", "targets.first_reply.schedule"),
-        (
-            "targets: {first_reply: {all: 1h, hours: business}}\nschedule: day",
-            "targets.first_reply.hours",
-        ),
-        ("targets: {first_reply: {all: 1h}}\nschedule: day", "schedule"),
         ("targets: {}\nmatch: {all: [{field: topic, eq: a}]}", "match.all[0].field"),
         ("targets: {}\nmatch: {any: [{field: customer.tier, eq: a}]}", "match.any[0].field"),
-        ("targets: {}\ncounts: {reply_by: [agent, bot]}", "counts.reply_by"),
-        ("targets: {}\nstart: {first_reply: created}", "start.first_reply"),
-        ("targets: {}\nclose: {unanswered: keep}", "close.unanswered"),
-        ("targets: {}\nretarget: {priority: ignore}", "retarget.priority"),
-        ("targets: {}\nretarget: {version: new_instances}", "retarget.version"),
     ],
 )
 def test_what_is_valid_but_not_computed_yet_is_refused_by_name(
@@ -221,6 +210,29 @@ def test_what_is_valid_but_not_computed_yet_is_refused_by_name(
     (found,) = folder.mistakes(only_computed=True)
     assert f": {key}: " in found
     assert found.endswith("is not computed yet; leave it out")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *(f"targets: {{{target}: {{all: 10m}}}}" for target in TARGETS),
+        "targets: {first_reply: {all: 1h, schedule: day}}",
+        "targets: {first_reply: {all: 1h, hours: business}}\nschedule: day",
+        "targets: {}\ncounts: {reply_by: [agent, bot]}",
+        *(f"targets: {{}}\nstart: {{first_reply: {at}}}" for at in ("created", "handoff")),
+        "targets: {}\nclose: {unanswered: keep}",
+        "targets: {}\nretarget: {priority: ignore, version: new_instances}",
+    ],
+)
+def test_every_target_clock_and_option_of_a_policy_is_computed(folder: Any, rest: str) -> None:
+    folder.write(
+        "schedules/day.yaml",
+        'schedule: day\nversion: 1\neffective_from: "2026-01-01T00:00:00Z"\n'
+        'timezone: UTC\nweekly: {mon: ["08:00-12:00"]}\n',
+    )
+    folder.write("policies/p.yaml", policy(rest))
+
+    assert folder.mistakes(only_computed=True) == []
 
 
 def test_business_time_of_tenants_and_queues_is_computed(folder: Any) -> None:

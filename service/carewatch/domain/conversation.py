@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from carewatch.domain.calendar import Calendar
 from carewatch.domain.events import Order
 from carewatch.domain.facts import NONE, Labels, Result, Sample, SlaState, Tally
 from carewatch.domain.policy import Book, Books, Promise, Subject
@@ -245,6 +246,10 @@ class Step:
             state.customer,
             state.sessions,
         )
+
+    def calendar(self, schedule: str | None) -> Calendar:
+        """The calendar that a clock goes by, also when the rulebook no longer has its schedule."""
+        return self.books.calendar(self.at, schedule)
 
     def promise(self, target: Target, running: Promise | None = None) -> Promise | None:
         """What the policies owe this conversation for a target now (see `Book.promise`)."""

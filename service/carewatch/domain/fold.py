@@ -7,7 +7,7 @@ fire by themselves, each at its own instant (R7).
 from collections.abc import Callable
 from typing import assert_never
 
-from carewatch.domain import queues, sessions, sla, turns
+from carewatch.domain import obligations, queues, sessions, sla, turns
 from carewatch.domain.conversation import Conversation, Said, Session, Step
 from carewatch.domain.events import (
     OPENING_STATES,
@@ -42,20 +42,19 @@ def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tel
     else:
         step.count("excluded_events")
     state.last_order = order(event)
-    if state.obligations and _matched_by(state) != before:
-        sla.rejudge(step)
+    sla.settle(step, changed=_matched_by(state) != before)
 
 
 def fire_timers(tenant: str, state: Conversation, until: int, books: Books, tell: Tell) -> None:
     """Fires, in order, every timer whose instant is below `until`."""
     while (at := next_timer(state, books)) is not None and at < until:
         step = Step(tenant, state, books, at, f"timer@{at}", tell)
-        if books.changed_at(at):
-            sla.rejudge(step)
-        sla.fire(step)
         idle = sessions.idle_at(state, step.profile.idle_gap_ms)
         if idle is not None and idle <= at:
             sessions.end_session(step, "idle")
+        # What ends at an instant is told before what would be due at it.
+        sla.settle(step, changed=books.changed_at(at))
+        sla.fire(step)
         state.last_timer_at = at
 
 
@@ -144,7 +143,9 @@ def _message(step: Step, event: Message) -> None:
             _person_wrote(step, event)
         case Author.BOT:
             _bot_wrote(step, event)
-        case Author.NOTE | Author.AUTO | Author.SYSTEM:
+        case Author.NOTE:
+            obligations.note_written(step, event.agent)
+        case Author.AUTO | Author.SYSTEM:
             pass
         case _:
             assert_never(event.author)
@@ -179,6 +180,7 @@ def _customer_wrote(step: Step, event: Message) -> None:
     if state.session is not None:
         state.last_public_at = step.at
     if needs_reply:
+        obligations.customer_asked(step)
         state.bot_owes = state.bot_has
         if turns.open_turn(step, event.key) and not (state.session and state.session.person_wrote):
             queues.wait(step)
@@ -186,11 +188,13 @@ def _customer_wrote(step: Step, event: Message) -> None:
 
 def _person_wrote(step: Step, event: Message) -> None:
     state = step.state
+    agent = event.agent or "unknown"
+    obligations.person_replied(step, agent)
     if sessions.is_after_word(step):
         return
     session = sessions.open_session(step, by="agent")
     sessions.note_author(step, "agent")
-    agent = event.agent or "unknown"
+    obligations.person_updated(step, agent)
     state.last_public_at = step.at
     sessions.people_take(step)
     if session.unanswered_handoff_at is not None:
@@ -212,6 +216,7 @@ def _bot_wrote(step: Step, event: Message) -> None:
         return
     state.last_public_at = step.at
     turns.answer_any(step, event.agent)
+    obligations.bot_replied(step, event.agent)
     if not (session.person_wrote or session.handed_to_people or state.agent is not None):
         sessions.bot_takes(step)
     state.bot_owes = False
@@ -224,6 +229,7 @@ def _status(step: Step, event: StatusChanged) -> None:
     if to in OPENING_STATES:
         sessions.open_session(step, by=None)
         sessions.change_state(step, to)
+        obligations.state_changed(step, to)
         if to == "bot":
             sessions.bot_takes(step)
         elif to in ("queued", "open") and (was == "bot" or event.from_bot):
@@ -233,6 +239,7 @@ def _status(step: Step, event: StatusChanged) -> None:
             sessions.close_resolved(step, event.reason)
     elif to in ("pending", "snoozed"):
         sessions.change_state(step, to)
+        obligations.state_changed(step, to)
     elif to in ("resolved", "closed"):
         sessions.end_session(step, "resolved", reason=event.reason, by_customer=event.by_customer)
     elif to == "deleted":
@@ -252,6 +259,7 @@ def _assigned(step: Step, event: Assigned) -> None:
         return
     had = state.agent
     state.agent = event.agent
+    obligations.assigned(step, event.agent, had)
     if event.agent != had:
         state.assigned_at = None if event.agent is None else step.at
     if event.agent is not None:
@@ -285,4 +293,5 @@ def _handed_off(step: Step, *, to_people: bool) -> None:
     if session.unanswered_handoff_at is None:
         session.unanswered_handoff_at = step.at
     turns.open_turn(step)
+    obligations.handed_off(step)
     queues.wait_since_handoff(step)

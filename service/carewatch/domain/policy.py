@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from carewatch.domain.calendar import ALWAYS_NAME, Calendar, compile_calendars
+from carewatch.domain.calendar import ALWAYS, ALWAYS_NAME, Calendar, compile_calendars
 from carewatch.domain.durations import parse_duration
 from carewatch.domain.facts import Labels
 from carewatch.domain.profiles import MAX_LATENESS_MS, ProfileRules, profile_for
@@ -113,6 +113,10 @@ class Book:
         """The calendar of a schedule that the rulebook has, or of `24x7`."""
         return self._calendars[name]
 
+    def has_calendar(self, name: str) -> bool:
+        """Whether the rulebook has that schedule."""
+        return name in self._calendars
+
     def business(self, tenant: str, queue: str) -> Calendar | None:
         """The calendar of a queue's facts: its own schedule, else the tenant's, else none (C5)."""
         rules = self.document.tenants.get(tenant)
@@ -188,6 +192,18 @@ class Books:
         """The rulebook in force at an instant; an empty one before the first."""
         place = bisect_right(self._since, instant)
         return self._books[place - 1] if place else NO_BOOK
+
+    def calendar(self, instant: int, schedule: str | None) -> Calendar:
+        """A schedule's calendar by the newest rulebook up to an instant that has the schedule.
+
+        What runs by a schedule that was taken away goes on by its last hours; without any name
+        or rulebook it is all of the time.
+        """
+        for place in range(bisect_right(self._since, instant), 0, -1):
+            book = self._books[place - 1]
+            if schedule is not None and book.has_calendar(schedule):
+                return book.calendar(schedule)
+        return ALWAYS
 
     def with_book(self, book: Book) -> "Books":
         """These and one more; a number that is not above the newest changes nothing."""

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from carewatch.domain import queues, sla, turns
+from carewatch.domain import obligations, queues, turns
 from carewatch.domain.conversation import Conversation, Session, Spent, Step
 from carewatch.domain.facts import SessionFact
 
@@ -58,6 +58,7 @@ def open_session(step: Step, *, by: Literal["customer", "agent"] | None) -> Sess
     state.status = "open"
     state.bot_has = False
     state.bot_owes = False
+    obligations.session_opened(step, reopened=reopened, by_agent=by == "agent")
     _tell(step, "reopened" if reopened else "opened", initiated_by=by)
     return session
 
@@ -89,13 +90,14 @@ def end_session(
     if session is None:
         return
     if ending in ("deleted", "merged", "idle", "spam"):
-        outcome: sla.Cancelled = ending
+        outcome: obligations.Given = ending
     elif reason in NO_REPLY_NEEDED:
         outcome = "no_reply_needed"
     elif state.bot_has:
         outcome = "contained"
     else:
         outcome = "closed_unanswered"
+    obligations.session_ended(step, ending, outcome)
     queues.end_with_session(step, abandoned=by_customer or ending == "idle")
     if outcome == "closed_unanswered" and state.turn is not None:
         step.count("closed_without_reply")

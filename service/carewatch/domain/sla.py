@@ -169,10 +169,10 @@ def _judged(
     paused no warning fires; what was passed shows at the resume (S18).
     """
     promise = instance.promise
-    if reason in MOVING and clocks.is_past(step.book, owed, promise, step.at):
+    if reason in MOVING and clocks.is_past(step, owed, promise, step.at):
         _breach(step, owed, instance)
         return _told(step, owed, instance, from_, reason)
-    elapsed, _ = clocks.spent(step.book, owed, step.at)
+    elapsed, _ = clocks.spent(step, owed, step.at)
     passed = sum(warn.after_ms <= elapsed for warn in promise.warns)
     before = 0 if reason in MOVING else instance.warned
     instance.warned = min(instance.warned, passed) if owed.spans[-1].paused else passed
@@ -184,7 +184,7 @@ def _judged(
 
 def _breach(step: Step, owed: Obligation, instance: Instance) -> None:
     instance.state, instance.due_at, instance.fires_at = "breached", step.at, None
-    instance.breached_ms, _ = clocks.spent(step.book, owed, step.at)
+    instance.breached_ms, _ = clocks.spent(step, owed, step.at)
 
 
 def count(step: Step, owed: Obligation) -> None:
@@ -206,7 +206,7 @@ def _told(
     threshold: str | None = None,
     agent: str | None = None,
 ) -> _Told:
-    elapsed, paused_ms = clocks.spent(step.book, owed, step.at)
+    elapsed, paused_ms = clocks.spent(step, owed, step.at)
     ended = to is not None
     breached = instance.state == "breached"
     paused = owed.spans[-1].paused and not ended

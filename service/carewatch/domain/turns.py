@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from carewatch.domain import sla
+from carewatch.domain import obligations
 from carewatch.domain.conversation import Step, Turn
 
 KEYS_KEPT: Final = 64
@@ -24,7 +24,7 @@ def open_turn(step: Step, asked: str | None = None) -> bool:
         return False
     first = session.new_contact and session.initiated_by != "agent" and not session.person_wrote
     state.turn = Turn(step.at, first, *(((), 1) if asked is None else ((asked,), 0)))
-    sla.begin(step, "first_reply" if first else "next_reply")
+    obligations.turn_opened(step, first=first)
     return True
 
 
@@ -53,10 +53,9 @@ def answer(step: Step, agent: str | None) -> None:
     else:
         step.sample("next_reply_time", turn.started_at, agent=agent)
     step.sample("reply_time", turn.started_at, agent=agent)
-    sla.stop(step, "first_reply" if turn.first else "next_reply", agent=agent)
 
 
-def drop_turn(step: Step, outcome: sla.Cancelled) -> None:
+def drop_turn(step: Step, outcome: obligations.Given) -> None:
     """The turn ends without a sample, for the reason `outcome` (R20, S12)."""
     turn = step.state.turn
     if turn is None:
@@ -64,7 +63,7 @@ def drop_turn(step: Step, outcome: sla.Cancelled) -> None:
     step.state.turn = None
     if outcome == "no_reply_needed":
         step.count("marked_complete")
-    sla.cancel(step, "first_reply" if turn.first else "next_reply", outcome)
+    obligations.turn_dropped(step, outcome)
 
 
 def delete_message(step: Step, key: str) -> bool:
