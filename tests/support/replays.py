@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from carewatch.domain.rulebook import Document, Policy, TargetRule, Threshold
+from carewatch.domain.rulebook import Document, Policy, Schedule, TargetRule, Threshold
 from carewatch.domain.times import parse_time
 from carewatch.processors.base import Output
 from carewatch.processors.replay import Replay
@@ -30,9 +30,14 @@ POLICY = Policy(
 )
 
 
-def publication(*policies: Policy, number: int = 1, effective_at: int = BEGINNING) -> bytes:
+def publication(
+    *policies: Policy,
+    number: int = 1,
+    effective_at: int = BEGINNING,
+    schedules: Sequence[Schedule] = (),
+) -> bytes:
     """The control record of a rulebook with these policies."""
-    canonical = encode_document(Document(policies=list(policies)))
+    canonical = encode_document(Document(policies=list(policies), schedules=list(schedules)))
     return encode_publication(
         number=number, canonical=canonical, effective_at=effective_at, recorded_at=effective_at
     )
@@ -44,6 +49,7 @@ def replay(
     until: int | None = None,
     partitions: int = 1,
     policies: Sequence[Policy] = (POLICY,),
+    schedules: Sequence[Schedule] = (),
 ) -> list[Output]:
     """Everything that the processors write, in order.
 
@@ -52,7 +58,7 @@ def replay(
     """
     written: list[Output] = []
     driver = Replay(written.append, partitions=partitions)
-    driver.everywhere(publication(*policies))
+    driver.everywhere(publication(*policies, schedules=schedules))
     for one in events:
         recorded = parse_time(one["recordedtime"])
         driver.tick(recorded - recorded % 1000)

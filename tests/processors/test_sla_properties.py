@@ -1,0 +1,94 @@
+"""Every target under random terms: one truth for any arrival, and records that add up."""
+
+from collections import defaultdict
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carewatch.domain.rulebook import Policy
+from carewatch.domain.times import format_time, parse_time
+from carewatch.processors.base import Output
+from carewatch.wire import topics
+from support.envelopes import START, Event, histories
+from support.promises import BREAKS, policies
+from support.replays import contents, net, replay
+
+END = START + 30 * 3_600_000
+ENDS = ("met", "met_late", "cancelled")
+
+
+def told(events: list[Event], rules: list[Policy]) -> list[Output]:
+    return replay(events, until=END, policies=rules, schedules=[BREAKS])
+
+
+def arriving(events: list[Event], order: list[int]) -> list[Event]:
+    last = max(parse_time(one["time"]) for one in events)
+    return [
+        events[place] | {"recordedtime": format_time(last + 1000 * (number + 1))}
+        for number, place in enumerate(order)
+    ]
+
+
+@given(data=st.data(), events=histories(), rules=policies())
+@settings(max_examples=150, deadline=None)
+def test_any_order_of_arrival_gives_the_clocks_of_the_sorted_order(
+    data: Any, events: list[Event], rules: list[Policy]
+) -> None:
+    order = data.draw(st.permutations(range(len(events))))
+
+    assert contents(told(arriving(events, order), rules)) == contents(told(events, rules))
+
+
+@given(data=st.data(), events=histories(most=8), rules=policies())
+@settings(max_examples=40, deadline=None)
+def test_any_repetition_changes_no_clock(
+    data: Any, events: list[Event], rules: list[Policy]
+) -> None:
+    repeated: list[Event] = []
+    for one in events:
+        repeated += [one] * data.draw(st.integers(1, 3))
+
+    assert contents(told(repeated, rules)) == contents(told(events, rules))
+
+
+@given(events=histories(), rules=policies())
+@settings(max_examples=150, deadline=None)
+def test_the_records_of_a_clock_follow_from_each_other(
+    events: list[Event], rules: list[Policy]
+) -> None:
+    for records in _by_clock(told(events, rules)).values():
+        before: str | None = None
+        spent = 0
+        for one in records:
+            assert before == one["from"]
+            assert spent <= one["elapsed_ms"]
+            assert (one["to"] == "at_risk") >= (one["threshold"] is not None)
+            if one["to"] == "breached" and one["from"] != "breached":
+                assert one["at"] == one["due_at"]
+                assert one["overrun_ms"] == 0
+            running = one["to"] in ("pending", "at_risk")
+            assert (one["due_at"] is None) == (running and one["paused"])
+            assert one["due_at"] is None or not running or one["at"] <= one["due_at"]
+            # What nobody promises any more may be promised again (S11).
+            before = None if one["reason"] == "unmatched" else one["to"]
+            assert one["to"] not in ENDS or before is None or one is records[-1]
+            spent = one["elapsed_ms"]
+
+
+@given(events=histories(), rules=policies(clocks=("24x7",)))
+@settings(max_examples=100, deadline=None)
+def test_on_the_clock_of_every_hour_running_and_paused_time_add_up(
+    events: list[Event], rules: list[Policy]
+) -> None:
+    for records in _by_clock(told(events, rules)).values():
+        for one in records:
+            since = parse_time(one["at"]) - parse_time(one["started_at"])
+            assert since == one["elapsed_ms"] + one["paused_ms"]
+
+
+def _by_clock(outputs: list[Output]) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    clocks: defaultdict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    for one in net(outputs, topics.SLA):
+        clocks[one["data"]["target"], one["data"]["cycle"]].append(one["data"])
+    return clocks
