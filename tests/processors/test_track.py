@@ -300,12 +300,11 @@ def test_a_reply_that_arrives_before_its_question_is_taken_at_the_question() -> 
 
 
 def test_the_backlog_is_told_by_state_and_by_what_people_look_for() -> None:
-    status = {"actor": "agent", "lifecycle": {"to": "snoozed"}}
     events = [
         message(0, id_="e1"),
         event("conversation.assigned", 1000, id_="e2", assignment={"to": {"agent": "a1"}}),
         message(2000, id_="e3", actor="agent"),
-        event("conversation.status_changed", 3000, id_="e4", **status),
+        event("conversation.status_changed", 3000, id_="e4", lifecycle={"to": "snoozed"}),
     ]
 
     def states(upto: int) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from carewatch.domain.conversation import Conversation
 from carewatch.domain.facts import Labels, Result, Sample, SessionFact, SlaTransition, Tally
-from carewatch.domain.metrics import BY_ID, Metric
+from carewatch.domain.metrics import BUSINESS, BY_ID, Metric
 
 
 class Contribution(NamedTuple):
@@ -35,10 +35,12 @@ def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
     base = _base(tenant, result.labels)
     match result:
         case Sample():
-            extra = (result.outcome or "none",) if BY_ID[result.metric].labels else ()
-            yield Contribution(
-                BY_ID[result.metric], (*base, *extra), result.ended_at, result.calendar_ms
-            )
+            metric, at = BY_ID[result.metric], result.ended_at
+            extra = (result.outcome or "none",) if metric.labels else ()
+            yield Contribution(metric, (*base, *extra), at, result.calendar_ms)
+            if result.business_ms is not None:
+                twin = BY_ID[metric.id + BUSINESS]
+                yield Contribution(twin, (*base, *extra), at, result.business_ms)
         case SessionFact():
             yield Contribution(_CONVERSATIONS, (*base, result.transition), result.at, 1)
         case SlaTransition():

@@ -22,8 +22,8 @@ class Turn(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     started_at: int
     first: bool
-    asked: tuple[str, ...] = ()  # keys of its messages, as many as KEYS_KEPT
-    more: int = 0  # messages beyond those
+    asked: tuple[tuple[str, int], ...] = ()  # its messages: key and instant, up to KEPT
+    more: int = 0  # what else keeps it open: messages beyond those, a hand-off
 
 
 class Stay(msgspec.Struct, frozen=True, array_like=True, gc=False):

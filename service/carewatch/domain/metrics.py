@@ -46,6 +46,11 @@ def _count(id_: str, help_: str, labels: tuple[str, ...] = ()) -> Metric:
     return Metric(id=id_, kind=Kind.COUNT, unit="count", help=help_, labels=labels)
 
 
+def _cohort(id_: str, help_: str) -> Metric:
+    """A count placed at what began it, which may lie a day back: no windows but the longest."""
+    return Metric(id=id_, kind=Kind.COUNT, unit="count", help=help_, windows=("total",))
+
+
 def _gauge(id_: str, help_: str, labels: tuple[str, ...] = ()) -> Metric:
     return Metric(id=id_, kind=Kind.GAUGE, unit="count", help=help_, labels=labels, windows=LIVE)
 
@@ -54,7 +59,7 @@ def _instant(id_: str, help_: str, labels: tuple[str, ...] = ()) -> Metric:
     return Metric(id=id_, kind=Kind.INSTANT, unit="ms", help=help_, labels=labels, windows=LIVE)
 
 
-CATALOGUE: tuple[Metric, ...] = (
+_DEFINED: tuple[Metric, ...] = (
     _duration(
         "first_response_time",
         "First unanswered message of a new contact to the first public message of a person.",
@@ -95,6 +100,9 @@ CATALOGUE: tuple[Metric, ...] = (
     _count("short_abandons", "Of these, within the short_abandon of the channel's profile."),
     _count("messages", "Messages by direction and class of author.", ("direction", "author")),
     _count("conversations", "Session transitions.", ("transition",)),
+    _cohort("turns_opened", "Turns that began, less those that needed no reply."),
+    _cohort("turns_answered_24h", "Of these, answered within 24 h."),
+    _cohort("messages_answered", "Messages needing a reply that got one within 24 h."),
     _count("closed_without_reply", "Sessions resolved over an unanswered message."),
     _count("marked_complete", "Turns that ended since no reply was needed."),
     _count("sla_evaluations", "SLA clocks that were met or breached.", ("policy", "target")),
@@ -126,7 +134,21 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     _instant("heartbeat", "Newest tick that passed every stage.", ("partition",)),
 )
-"""Every metric, in the order of the documentation. `watermark` and `heartbeat` come from merge."""
+"""`watermark` and `heartbeat` come from merge."""
+
+BUSINESS: Final = "_business"
+"""Ends the id of a duration's twin, which measures the same in business time (W2)."""
+
+
+def _with_twin(metric: Metric) -> tuple[Metric, ...]:
+    if metric.kind is not Kind.DISTRIBUTION:
+        return (metric,)
+    says = f"`{metric.id}` in business time, where a schedule is in force."
+    return metric, _duration(metric.id + BUSINESS, says, metric.labels)
+
+
+CATALOGUE: tuple[Metric, ...] = tuple(one for metric in _DEFINED for one in _with_twin(metric))
+"""Every metric, in the order of the documentation; the twin of a duration follows it."""
 
 BY_ID = {metric.id: metric for metric in CATALOGUE}
 
@@ -140,7 +162,7 @@ SLA_TRANSITIONS: Final = "sla_transitions"
 """What `corrections` calls a withdrawn SLA transition: it may have fed two counts, or none."""
 
 CORRECTABLE = (
-    *(metric.id for metric in CATALOGUE if metric.kind is Kind.DISTRIBUTION),
+    *(metric.id for metric in _DEFINED if metric.kind is Kind.DISTRIBUTION),
     "conversations",
     SLA_TRANSITIONS,
 )

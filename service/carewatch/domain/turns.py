@@ -4,9 +4,14 @@ from typing import Final
 
 from carewatch.domain import obligations
 from carewatch.domain.conversation import Step, Turn
+from carewatch.domain.facts import Tally
 
-KEYS_KEPT: Final = 64
-"""So many of a turn's messages can be deleted one by one; nobody deletes more."""
+KEPT: Final = 128
+"""So many of a turn's messages are known one by one: to be deleted, and to count as answered."""
+ANSWERED_WITHIN_MS: Final = 24 * 3_600_000
+"""A turn or message counts as answered when it was within a day (the response rate's horizon)."""
+_OPENED: Final = "turns_opened"
+"""The name under which the count of a turn that needed no reply can be taken back."""
 
 
 def open_turn(step: Step, asked: str | None = None) -> bool:
@@ -20,11 +25,12 @@ def open_turn(step: Step, asked: str | None = None) -> bool:
         return False
     if state.turn is not None:
         if asked is not None:
-            state.turn = _with_message(state.turn, asked)
+            state.turn = _with_message(state.turn, asked, step.at)
         return False
     first = session.new_contact and session.initiated_by != "agent" and not session.person_wrote
-    state.turn = Turn(step.at, first, *(((), 1) if asked is None else ((asked,), 0)))
+    state.turn = Turn(step.at, first, *(((), 1) if asked is None else (((asked, step.at),), 0)))
     obligations.turn_opened(step, first=first)
+    step.say(Tally(step.labels(), "turns_opened", step.at), keep=_OPENED)
     return True
 
 
@@ -43,6 +49,7 @@ def answer(step: Step, agent: str | None) -> None:
     if turn is None:
         return
     answer_any(step, agent)
+    _count_answered(step, turn)
     step.state.turn = None
     session = step.state.session
     if session is not None:
@@ -61,7 +68,10 @@ def drop_turn(step: Step, outcome: obligations.Given) -> None:
     if turn is None:
         return
     step.state.turn = None
-    if outcome == "no_reply_needed":
+    if outcome != "no_reply_needed":
+        step.forget(_OPENED)
+    else:
+        step.take_back(_OPENED)
         step.count("marked_complete")
     obligations.turn_dropped(step, outcome)
 
@@ -72,14 +82,25 @@ def delete_message(step: Step, key: str) -> bool:
     Says whether it was the last one, so that nobody waits any more.
     """
     turn = step.state.turn
-    if turn is None or key not in turn.asked:
+    if turn is None or all(key != known for known, _ in turn.asked):
         return False
-    asked = tuple(one for one in turn.asked if one != key)
+    asked = tuple(one for one in turn.asked if one[0] != key)
     step.state.turn = Turn(turn.started_at, turn.first, asked, turn.more)
     return not asked and not turn.more
 
 
-def _with_message(turn: Turn, key: str) -> Turn:
-    if len(turn.asked) < KEYS_KEPT:
-        return Turn(turn.started_at, turn.first, (*turn.asked, key), turn.more)
+def _count_answered(step: Step, turn: Turn) -> None:
+    """The turn, and each of its messages, if the answer came within a day (E1)."""
+    step.forget(_OPENED)
+    labels = step.labels()
+    if step.at - turn.started_at <= ANSWERED_WITHIN_MS:
+        step.say(Tally(labels, "turns_answered_24h", turn.started_at))
+    for _, at in turn.asked:
+        if step.at - at <= ANSWERED_WITHIN_MS:
+            step.say(Tally(labels, "messages_answered", at))
+
+
+def _with_message(turn: Turn, key: str, at: int) -> Turn:
+    if len(turn.asked) < KEPT:
+        return Turn(turn.started_at, turn.first, (*turn.asked, (key, at)), turn.more)
     return Turn(turn.started_at, turn.first, turn.asked, turn.more + 1)

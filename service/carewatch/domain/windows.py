@@ -60,6 +60,8 @@ class Panes:
         """
         missed = False
         for window, size in TUMBLING.items():
+            if window not in metric.windows:
+                continue
             start = at - at % size
             if start + size < open_from:
                 missed = missed or window == "1m"
