@@ -88,7 +88,26 @@ def test_on_the_clock_of_every_hour_running_and_paused_time_add_up(
 
 
 def _by_clock(outputs: list[Output]) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """The records of every clock as they follow from each other.
+
+    What an event out of order brings is said later than what stands, so of one instant it is the
+    states that say which record comes first.
+    """
     clocks: defaultdict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-    for one in net(outputs, topics.SLA):
-        clocks[one["data"]["target"], one["data"]["cycle"]].append(one["data"])
-    return clocks
+    for one in sorted((one["data"] for one in net(outputs, topics.SLA)), key=lambda one: one["at"]):
+        clocks[one["target"], one["cycle"]].append(one)
+    return {clock: _linked(records) for clock, records in clocks.items()}
+
+
+def _linked(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    rest, chain = list(records), list[dict[str, Any]]()
+    before: str | None = None
+    while rest:
+        tied = [one for one in rest if one["at"] == rest[0]["at"]]
+        fits = (one for one in tied if one["from"] == before and one["to"] not in ENDS)
+        last = (one for one in tied if one["from"] == before)
+        following = next(fits, None) or next(last, tied[0])
+        rest.remove(following)
+        chain.append(following)
+        before = None if following["reason"] == "unmatched" else following["to"]
+    return chain

@@ -40,15 +40,24 @@ def spent(step: Step, owed: Obligation, at: int) -> tuple[int, int]:
 
 
 def go_on(step: Step, owed: Obligation, clock: str | None, *, paused: bool) -> None:
-    """From now on the clock runs by this schedule, or stands still; None: nothing is promised.
+    """From now on the clock runs by this schedule, or stands still."""
+    _append(step, owed, Span(step.at, clock, paused))
 
-    While nothing is promised the lifecycle state is noted: a promise that applies later counts
-    the time by its own terms (S11).
+
+def note_state(step: Step, owed: Obligation) -> None:
+    """From now on nothing is promised; the lifecycle state is noted in case something will be.
+
+    A promise that applies later counts the time by its own terms (S11).
     """
-    now = Span(step.at, clock, paused)
-    if clock is None:
-        now = Span(step.at, clock, paused, step.state.stated, step.state.spoken)
-    _append(step, owed, now)
+    state = step.state
+    last = owed.spans[-1] if owed.spans else None
+    if last is None or (last.clock, last.paused, last.stated, last.spoken) != (
+        None,
+        False,
+        state.stated,
+        state.spoken,
+    ):
+        _append(step, owed, Span(step.at, None, False, state.stated, state.spoken))
 
 
 def take_up(step: Step, owed: Obligation, promise: Promise) -> None:

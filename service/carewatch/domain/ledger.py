@@ -8,7 +8,7 @@ Ids follow from content and cause, so that a replay gives the same bytes. A reco
 keeps its id although its natural cause may have become another one: `causes` remembers those few.
 """
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
@@ -205,17 +205,25 @@ def _rederive(
     causes: dict[bytes, str] = {}
     fresh: list[Change] = []
     withdrawn: list[Change] = []
+    said_anew: Counter[Result] = Counter()
+
+    def say_anew(result: Result) -> str:
+        """What one cause makes true several times over needs several ids."""
+        times = said_anew[result]
+        said_anew[result] += 1
+        actual = f"{cause}#{times}" if times else cause
+        fresh.append(Change(result, 1, cause, _id(memory, result, actual)))
+        return actual
+
     for said in after:
         kept = published[said.result, said.takes_back is None]
         stands = bool(kept)
         actual = kept.popleft() if stands else cause
+        if not stands and said.takes_back is None:
+            actual = say_anew(said.result)
         if actual != said.cause:
             causes[_override_key(said.result, said.cause)] = actual
-        if stands:
-            continue
-        if said.takes_back is None:
-            fresh.append(Change(said.result, 1, cause, _id(memory, said.result, cause)))
-        else:
+        if not stands and said.takes_back is not None:
             original = _cause_of(memory, said.result, said.takes_back)
             withdrawn.append(_withdraw(memory, said.result, original, Said(said.result, cause)))
     for said in reversed(before):
@@ -227,8 +235,7 @@ def _rederive(
             withdrawn.append(_withdraw(memory, said.result, gone, Said(said.result, cause)))
         else:
             # What the base had said is true after all, and is said once more.
-            fresh.append(Change(said.result, 1, cause, _id(memory, said.result, cause)))
-            causes[_override_key(said.result, said.takes_back)] = cause
+            causes[_override_key(said.result, said.takes_back)] = say_anew(said.result)
     withdrawn.sort(key=lambda change: instant(change.result), reverse=True)
     fresh.sort(key=lambda change: instant(change.result))
     kept_causes = {

@@ -16,6 +16,7 @@ from carewatch.domain.rulebook import TARGETS
 
 REOPENABLE: Final = ("requester_wait", "agent_work", "resolution")
 """Targets whose stop a reopening takes back (S13)."""
+PAUSABLE: Final = (*REOPENABLE, "pausable_update")
 
 
 class _Told(NamedTuple):
@@ -46,9 +47,12 @@ def settle(step: Step, *, changed: bool) -> None:
             told.extend(_go_on_late(step, owed, owed.instance))
         else:
             told.extend(_go_on(step, owed, owed.instance, changed=changed))
-    state.stopped = [*state.stopped, *(o for o in state.obligations if _may_reopen(o))]
-    state.obligations = [owed for owed in state.obligations if owed.ending is None]
-    _say(step, told)
+    ended = [owed for owed in state.obligations if owed.ending is not None]
+    if ended:
+        state.stopped = [*state.stopped, *(owed for owed in ended if _may_reopen(owed))]
+        state.obligations = [owed for owed in state.obligations if owed.ending is None]
+    if told:
+        _say(step, told)
 
 
 def fire(step: Step) -> None:
@@ -102,8 +106,8 @@ def _take_up(step: Step, owed: Obligation, *, changed: bool) -> Iterable[_Told]:
         at: int | None = getattr(owed.starts, promise.starts)
         started_at, promise = (started_at, None) if at is None else (at, promise)
     if promise is None:
-        if owed.target in (*REOPENABLE, "pausable_update"):
-            clocks.go_on(step, owed, None, paused=False)
+        if owed.target in PAUSABLE:
+            clocks.note_state(step, owed)
         return
     owed.started_at, owed.starts = started_at, None
     count(step, owed)
@@ -133,7 +137,7 @@ def _go_on(step: Step, owed: Obligation, instance: Instance, *, changed: bool) -
     if promise is None:
         yield _told(step, owed, instance, instance.state, "unmatched", to="cancelled")
         owed.instance = None
-        clocks.go_on(step, owed, None, paused=False)
+        clocks.note_state(step, owed)
         return
     same = promise.same_terms(instance.promise)
     was, now = owed.spans[-1].paused, clocks.is_paused(step.state, promise)
