@@ -52,6 +52,10 @@ class Counting:
             self._outputs.append(Output(self._results, self._partition, key, value, record.offset))
 
     @property
+    def next_due(self) -> None:
+        """Nothing: ticks are counted like any record."""
+
+    @property
     def notice(self) -> None:
         """Nothing to tell."""
 

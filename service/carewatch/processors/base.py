@@ -91,6 +91,14 @@ class Stage(Protocol):
         """The offset after the last record folded."""
 
     @property
+    def next_due(self) -> int | None:
+        """The clock (ms) from which a tick says more than the time; None: none will.
+
+        A tick before it would only move the clock: a driver that makes its own ticks may leave
+        it out.
+        """
+
+    @property
     def notice(self) -> str | None:
         """What people should know although the partition is worked on; None: nothing."""
 

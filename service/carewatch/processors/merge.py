@@ -82,6 +82,11 @@ class Merge:
         return self._next
 
     @property
+    def next_due(self) -> int | None:
+        """When a window is on time, or past its keeping."""
+        return self._panes.next_deadline()
+
+    @property
     def notice(self) -> None:
         """Nothing to tell: merge adds up whatever it is sent."""
 

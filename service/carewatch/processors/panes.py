@@ -132,6 +132,10 @@ class Panes:
             pane.published.dirty = False
         return dirty
 
+    def next_deadline(self) -> int | None:
+        """The least watermark that changes a pane; None when none will."""
+        return self._deadlines[0][0] if self._deadlines else None
+
     def take_passed(self, watermark: int) -> list[KnownPane]:
         """Panes that this watermark changes; hand each to `settle` afterwards."""
         passed: list[KnownPane] = []

@@ -68,12 +68,18 @@ class Replay:
             self._feed(topics.EVENTS, partition, None, value)
 
     def ticks_until(self, recorded: int) -> None:
-        """The ticks of every second up to the one of `recorded`; the first call begins there."""
+        """The ticks of every second up to the one of `recorded`; the first call begins there.
+
+        Seconds in which nothing becomes due are left out: their ticks would only say the time, and
+        a night is long.
+        """
         second = recorded - recorded % SECOND_MS
         if self._clock is None:
             self._clock = second - SECOND_MS
         while self._clock < second:
-            self._clock += SECOND_MS
+            due = [at for stage in self._stages.values() if (at := stage.next_due) is not None]
+            then = -(-min(due) // SECOND_MS) * SECOND_MS if due else second
+            self._clock = min(second, max(self._clock + SECOND_MS, then))
             self.tick(self._clock)
 
     def close(self, until: int | None = None) -> None:

@@ -34,6 +34,10 @@ class Timers:
         else:
             bucket.append(conversation)
 
+    def next_at(self) -> int | None:
+        """A clock from which `take_due` may find something; None when nothing is pending."""
+        return self._seconds[0] * SECOND_MS + 1 if self._seconds else None
+
     def take_due(self, clock: int) -> list[Conversation]:
         """The conversations with a timer below `clock`, earliest first, then by key.
 

@@ -65,6 +65,11 @@ class Track:
         return self._next
 
     @property
+    def next_due(self) -> int | None:
+        """When a timer fires, or the next second if panes wait to be published."""
+        return self._tick + 1 if self._panes.changed else self._timers.next_at()
+
+    @property
     def notice(self) -> str | None:
         """Before the first rulebook nothing is promised: somebody has forgotten to publish."""
         if len(self._books):

@@ -120,6 +120,10 @@ class Tally:
             self.pending.moved = True
 
     @property
+    def next_due(self) -> None:
+        """Nothing: ticks are counted like any record."""
+
+    @property
     def notice(self) -> None:
         """Nothing to tell."""
 
@@ -238,6 +242,10 @@ class Merge:
             self._on_partial(record)
             self.next = record.offset + 1
             self.pending.moved = True
+
+    @property
+    def next_due(self) -> None:
+        """Nothing: ticks are counted like any record."""
 
     @property
     def notice(self) -> None:
