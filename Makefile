@@ -19,7 +19,7 @@ demo: setup ## run everything on this machine and watch live numbers; Ctrl-C end
 	$(BIN)/carewatch demo $(ARGS)
 
 test: lint .venv/.system ## every check and every test, with a real Kafka, Prometheus and browser
-	@$(MAKE) --no-print-directory -j2 --output-sync=line test-pure test-broker
+	@$(MAKE) --no-print-directory -j2 test-pure test-broker
 
 test-pure: setup ## the part of it without a broker, with coverage
 	$(BIN)/pytest -m "not broker" --cov --cov-report=term $(ARGS)

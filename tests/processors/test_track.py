@@ -336,3 +336,21 @@ def test_a_queue_counts_what_it_was_offered_and_takes_back_what_was_no_queue() -
         for metric in ("queue_offered", "queue_abandoned", "short_abandons")
     }
     assert counted == {"queue_offered": 1, "queue_abandoned": 1, "short_abandons": 1}
+
+
+def test_a_close_after_the_resolution_is_told_once_and_the_case_can_still_be_reopened() -> None:
+    def became(to: str, at: int, id_: str) -> Event:
+        return event("conversation.status_changed", at, id_=id_, lifecycle={"to": to})
+
+    events = [
+        message(0, id_="e1"),
+        became("resolved", 60_000, "e2"),
+        became("closed", 120_000, "e3"),
+        became("closed", 180_000, "e4"),
+        message(240_000, id_="e5"),
+    ]
+
+    told = net(replay(events, until=START + 300_000), topics.FACTS)
+
+    transitions = [one["data"]["transition"] for one in told if "transition" in one["data"]]
+    assert transitions == ["opened", "resolved", "closed", "reopened"]

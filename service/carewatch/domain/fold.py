@@ -242,6 +242,7 @@ def _status(step: Step, event: StatusChanged) -> None:
         obligations.state_changed(step, to)
     elif to in ("resolved", "closed"):
         sessions.end_session(step, "resolved", reason=event.reason, by_customer=event.by_customer)
+        state.status = to
     elif to == "deleted":
         sessions.end_session(step, "deleted", by_customer=event.by_customer)
     elif to == "merged":

@@ -159,8 +159,9 @@ def _resolved(step: Step, session: Session) -> None:
 
 def close_resolved(step: Step, reason: str | None) -> None:
     """A `closed` after `resolved` is told, and changes nothing else (R16)."""
-    if step.state.session is None and step.state.ended_by == "resolved":
-        step.state.ended_by = "closed_resolved"
+    state = step.state
+    if state.session is None and state.ended_by == "resolved" and state.status != "closed":
+        state.status = "closed"
         _tell(step, "closed", reason=reason)
 
 
