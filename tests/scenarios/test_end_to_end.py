@@ -27,6 +27,16 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 PUBLIC = ("care.events", "care.facts", "care.sla", "care.metrics", "care.late", "care.dead")
 INTERNAL = ("care.partials", "care.state.track", "care.state.merge", "care.rulebooks")
 
+STATED = {
+    *("first_response_time", "first_response_time_any", "reply_time", "queue_wait_time"),
+    *("messages", "conversations", "sla_evaluations", "sla_breaches", "corrections"),
+    *("duplicate_events", "late_events", "late_facts", "dead_events"),
+    *("clamped_future", "negative_clamped"),
+    *("waiting_conversations", "oldest_unanswered", "queue_length"),
+    *("sla_at_risk_conversations", "sla_breached_open_conversations"),
+}
+"""The metrics that this story works out by hand; the golden cases hold the others."""
+
 QUESTIONS = ("web_late_1_question", "web_withdrawn_1_question", "web_unanswered_1_question")
 IN_TIME = (
     "chatwoot_42_1_created",
@@ -95,7 +105,7 @@ class Told:
         found = {}
         for value in newest.values():
             data = json.loads(value or b"null")["data"]
-            if data["window"] == window and "partition" not in data:
+            if data["window"] == window and data["metric"] in STATED:
                 further = tuple(data[name] for name in FURTHER if name in data)
                 key = (data["channel"], data["queue"], data["metric"], *further)
                 assert (data["tenant"], data["priority"]) == ("acme", "normal")
@@ -179,7 +189,7 @@ def test_durations_are_those_of_the_story(told: Told) -> None:
         (fact["name"], fact["metric"], fact["queue"], fact["started_at"], fact["ended_at"])
         + ((fact["outcome"],) if "outcome" in fact else ())
         for fact in told.net("care.facts")
-        if "metric" in fact
+        if fact.get("metric") in STATED
     }
 
     assert samples == {
@@ -212,7 +222,7 @@ def test_durations_are_those_of_the_story(told: Told) -> None:
     assert all(
         fact["calendar_ms"] == fact["ended_at"] - fact["started_at"]
         for fact in told.net("care.facts")
-        if "metric" in fact
+        if fact.get("metric") in STATED
     )
 
 

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from carewatch.domain.conversation import Conversation
 from carewatch.domain.facts import Labels, Result, Sample, SessionFact, SlaTransition, Tally
-from carewatch.domain.metrics import BUSINESS, BY_ID, Metric
+from carewatch.domain.metrics import BUSINESS, BY_ID, SLA_TRANSITIONS, Metric
 
 
 class Contribution(NamedTuple):
@@ -52,6 +52,17 @@ def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
                 yield Contribution(_BREACHES, labels, result.at, 1)
         case Tally():
             yield Contribution(BY_ID[result.metric], (*base, *result.extra), result.at, 1)
+
+
+def corrected_by(result: Sample | SessionFact | SlaTransition) -> str:
+    """The label `metric` of `corrections`: what a withdrawal takes back."""
+    match result:
+        case Sample():
+            return result.metric
+        case SessionFact():
+            return "conversations"
+        case SlaTransition():
+            return SLA_TRANSITIONS
 
 
 def held(tenant: str, state: Conversation) -> tuple[Held, ...]:

@@ -13,11 +13,11 @@ import msgspec
 
 from carewatch import __version__
 from carewatch.domain import ledger
-from carewatch.domain.contributions import Held, contributions, held
+from carewatch.domain.contributions import Held, contributions, corrected_by, held
 from carewatch.domain.errors import InvalidRecord, Refused
 from carewatch.domain.facts import Sample, SessionFact, SlaTransition, Tally
 from carewatch.domain.ledger import Change, Memory
-from carewatch.domain.metrics import BY_ID, SLA_TRANSITIONS
+from carewatch.domain.metrics import BY_ID
 from carewatch.domain.policy import Books
 from carewatch.domain.windows import Panes
 from carewatch.processors import track_rows as rows
@@ -256,7 +256,7 @@ class Track:
             self._count("late_facts", memory.tenant, labels.channel, clock)
         if change.sign < 0 and not isinstance(change.result, Tally):
             self._count(
-                "corrections", memory.tenant, labels.channel, clock, _corrected(change.result)
+                "corrections", memory.tenant, labels.channel, clock, corrected_by(change.result)
             )
 
     def _shift(self, items: Sequence[Held], by: int) -> None:
@@ -377,17 +377,6 @@ class Track:
         self._seen.dropped.clear()
         self._new_books.clear()
         return out
-
-
-def _corrected(result: Sample | SessionFact | SlaTransition) -> str:
-    """The label `metric` of `corrections`: what a withdrawal takes back."""
-    match result:
-        case Sample():
-            return result.metric
-        case SessionFact():
-            return "conversations"
-        case SlaTransition():
-            return SLA_TRANSITIONS
 
 
 def _version(text: str) -> tuple[int, ...]:
