@@ -8,6 +8,7 @@ from carewatch.domain.errors import InvalidRecord, Refused
 from carewatch.domain.rulebook import Document
 from carewatch.domain.times import parse_time
 from carewatch.engine.ports import Log, Message, TransactionalProducer
+from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.rulebooks import (
     decode_document,
     decode_publication,
@@ -20,8 +21,6 @@ from carewatch.wire.topics import EVENTS, RULEBOOKS
 TRANSACTIONAL_ID: Final = "carewatch-rulebook"
 LEAD_MS: Final = 5000
 """A rulebook takes effect this much later: by then its record stands in every partition."""
-
-_JSON: Final = (("content-type", b"application/cloudevents+json"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +88,14 @@ async def publish_rulebook(
         )
         await producer.begin()
         stored = list(
-            await producer.send(RULEBOOKS, 0, [Message(str(number).encode(), value, _JSON)])
+            await producer.send(
+                RULEBOOKS, 0, [Message(str(number).encode(), value, (CONTENT_TYPE,))]
+            )
         )
         for partition in range(partitions):
-            stored += await producer.send(EVENTS, partition, [Message(None, value, _JSON)])
+            stored += await producer.send(
+                EVENTS, partition, [Message(None, value, (CONTENT_TYPE,))]
+            )
         for batch in stored:
             await batch
         await producer.commit()

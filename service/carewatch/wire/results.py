@@ -1,6 +1,6 @@
 """What `care.facts`, `care.sla` and `care.late` hold: results as CloudEvents."""
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import orjson
@@ -8,9 +8,7 @@ import orjson
 from carewatch.domain.facts import Labels, Sample, SessionFact, SlaTransition
 from carewatch.domain.ledger import Change
 from carewatch.domain.times import format_time
-from carewatch.wire.envelope import CONTENT_TYPE, SPECVERSION
-
-HEADERS: Final = (CONTENT_TYPE,)
+from carewatch.wire.envelope import SPECVERSION
 
 
 def _envelope(
