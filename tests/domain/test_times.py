@@ -45,3 +45,12 @@ def test_offsets_are_taken_and_finer_digits_cut_off(text: str, millis: int) -> N
 def test_what_is_no_instant_is_refused(text: str) -> None:
     with pytest.raises(InvalidRecord, match="time"):
         parse_time(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-W02-1T10:00:00.000Z", "2026-01-05T10:00:00. 12Z", "2026-01-05T10:00:00.+12Z",
+             "2026-01-05T10:00:00.٠١٢Z"]
+)  # fmt: skip
+def test_what_only_looks_like_the_usual_form_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRecord, match="time"):
+        parse_time(text)
