@@ -25,7 +25,7 @@ from carewatch.domain.events import (
     Order,
     order,
 )
-from carewatch.domain.facts import Result, instant
+from carewatch.domain.facts import Result, Tally, instant
 from carewatch.domain.fold import fire_timers, fold_event, next_timer
 from carewatch.domain.policy import Books
 
@@ -143,6 +143,8 @@ def _say(memory: Memory, said: Said) -> Change:
 
 
 def _withdraw(memory: Memory, result: Result, original: str, because: Said) -> Change:
+    if isinstance(result, Tally):
+        return Change(result, -1, because.cause, "", "")
     corrects = _id(memory, result, original)
     content = (memory.tenant, memory.key, because.cause, "withdrawal", corrects)
     return Change(result, -1, because.cause, _name(_encode(content)), corrects)
@@ -156,7 +158,12 @@ def _cause_of(memory: Memory, result: Result, natural: str) -> str:
 
 
 def _id(memory: Memory, result: Result, cause: str) -> str:
-    """Derived from what a result says: conversation, cause and content, never from a position."""
+    """Derived from what a result says: conversation, cause and content, never from a position.
+
+    A count has none: it shows in the metric points only.
+    """
+    if isinstance(result, Tally):
+        return ""
     return _name(_encode((memory.tenant, memory.key, cause, result)))
 
 
