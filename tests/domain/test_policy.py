@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from carewatch.domain.calendar import ALWAYS
-from carewatch.domain.facts import Labels
 from carewatch.domain.hours import WEEKDAYS
 from carewatch.domain.policy import Book, Books, Subject, Warn
 from carewatch.domain.rulebook import (
@@ -51,8 +50,7 @@ def book(*policies: Policy, number: int = 1, at: int = 0) -> Book:
 
 
 def subject(*, tags: tuple[str, ...] = (), priority: str = "normal", queue: str = "vip") -> Subject:
-    labels = Labels("web", "web-1", queue, "none", priority, None, None, 1)
-    return Subject(tenant="acme", labels=labels, tags=tags, initiated_by="customer")
+    return Subject("acme", "web", "web-1", queue, "none", priority, tags, "customer")
 
 
 def promised(book_: Book, who: Subject, at: int = NOON) -> str | None:

@@ -209,7 +209,7 @@ class Step:
     The rules of the neighbouring modules are functions of a Step.
     """
 
-    __slots__ = ("at", "book", "books", "cause", "state", "tenant", "tell")
+    __slots__ = ("_subject", "at", "book", "books", "cause", "state", "tell", "tenant")
 
     def __init__(
         self,
@@ -227,6 +227,7 @@ class Step:
         self.book: Book = books.at(at)
         self.cause = cause
         self.tell = tell
+        self._subject: Subject | None = None
 
     @property
     def profile(self) -> ProfileRules:
@@ -252,19 +253,23 @@ class Step:
         return self.books.calendar(self.at, schedule)
 
     def promise(self, target: Target, running: Promise | None = None) -> Promise | None:
-        """What the policies owe this conversation for a target now (see `Book.promise`)."""
-        state = self.state
-        return self.book.promise(
-            self.at,
-            target,
-            Subject(
-                tenant=self.tenant,
-                labels=self.labels(),
-                tags=state.tags,
-                initiated_by=state.session.initiated_by if state.session else None,
-            ),
-            running,
-        )
+        """What the policies owe this conversation for a target now (see `Book.promise`).
+
+        Asked when clocks are settled: by then nothing that policies look at changes any more.
+        """
+        if self._subject is None:
+            state = self.state
+            self._subject = Subject(
+                self.tenant,
+                state.channel,
+                state.account,
+                state.queue,
+                state.team,
+                state.priority,
+                state.tags,
+                state.session.initiated_by if state.session is not None else None,
+            )
+        return self.book.promise(self.at, target, self._subject, running)
 
     def say(self, result: Result, *, keep: str | None = None) -> None:
         """Tells a result of this step; with `keep` under a name by which it can be taken back."""

@@ -64,16 +64,21 @@ def next_timer(state: Conversation, books: Books) -> int | None:
         return None
     folded = state.last_order[0] if state.last_order is not None else 0
     fired = state.last_timer_at or 0
-    gap = books.at(max(folded, fired)).profile(state.channel, state.account).idle_gap_ms
-    candidates = (
-        sla.next_at(state),
-        sessions.idle_at(state, gap),
+    due = sla.next_at(state)
+    if sessions.may_idle(state):
+        gap = books.at(max(folded, fired)).profile(state.channel, state.account).idle_gap_ms
+        due = _earlier(due, sessions.idle_at(state, gap))
+    if state.obligations:
         # Events stamped exactly t come before timers of t: one of that instant leaves it due.
-        books.next_change(max(folded - 1, fired)) if state.obligations else None,
-    )
-    due = [at for at in candidates if at is not None]
+        due = _earlier(due, books.next_change(max(folded - 1, fired)))
     # A rulebook that shortens a wait can't let it end before what has been folded.
-    return max(min(due), fired) if due else None
+    return None if due is None else max(due, fired)
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def _matched_by(state: Conversation) -> tuple[object, ...]:

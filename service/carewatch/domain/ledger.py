@@ -105,7 +105,8 @@ def accept(
     memory.recorded = max(memory.recorded, event.recorded)
     event = _after_its_question(memory, event)
     state = memory.state
-    in_order = (state.last_order is None or order(event) > state.last_order) and (
+    last = state.last_order
+    in_order = (last is None or event.at > last[0] or order(event) > last) and (
         state.last_timer_at is None or event.at > state.last_timer_at
     )
     if in_order and not _concerns_another(memory, event):

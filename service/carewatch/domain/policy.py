@@ -4,15 +4,14 @@ A `Book` is one published rulebook, compiled; `Books` are all of them in order o
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from carewatch.domain.calendar import ALWAYS, ALWAYS_NAME, Calendar, compile_calendars
 from carewatch.domain.durations import parse_duration
-from carewatch.domain.facts import Labels
 from carewatch.domain.profiles import MAX_LATENESS_MS, ProfileRules, profile_for
 from carewatch.domain.rulebook import Condition, Document, Policy, Target, TargetRule, Threshold
 from carewatch.domain.times import parse_time
@@ -69,14 +68,21 @@ class _Compiled:
     promises: dict[tuple[Target, str], Promise]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What `match` can ask about: the labels of a conversation and what only policies look at."""
+class Subject(NamedTuple):
+    """All that `match` can ask about, and the priority that a target may depend on."""
 
     tenant: str
-    labels: Labels
+    channel: str
+    account: str
+    queue: str
+    team: str
+    priority: str
     tags: tuple[str, ...] = ()
     initiated_by: str | None = None
+
+
+_MATCHES_KEPT: Final = 4096
+"""So many subjects are remembered with the policy that they match; conversations are alike."""
 
 
 @dataclass(slots=True)
@@ -92,6 +98,11 @@ class Book:
     _profiles: dict[tuple[str, str], ProfileRules] = field(default_factory=dict)
     _calendars: dict[str, Calendar] = field(default_factory=dict, compare=False)
     changes: tuple[int, ...] = ()
+    _eras: list[int] = field(default_factory=list, compare=False)
+    _in_force: list[tuple[_Compiled, ...]] = field(default_factory=list, compare=False)
+    _matched: dict[tuple[int, Subject], _Compiled | None] = field(
+        default_factory=dict, compare=False
+    )
 
     def __post_init__(self) -> None:
         self._calendars = compile_calendars(self.document.schedules)
@@ -100,6 +111,8 @@ class Book:
         self.changes = tuple(
             sorted({c.since for c in self._policies if c.since > self.effective_at})
         )
+        self._eras = sorted({c.since for c in self._policies})
+        self._in_force = [_newest(self._policies, since) for since in self._eras]
 
     def profile(self, channel: str, account: str) -> ProfileRules:
         """How an account behaves."""
@@ -136,10 +149,10 @@ class Book:
         A `running` promise of the same policy goes on where that policy says that a new version
         or priority does not concern what is open (`retarget`).
         """
-        found = self._in_force(at, subject)
+        found = self._first_match(at, subject)
         if found is None:
             return None
-        priority = subject.labels.priority
+        priority = subject.priority
         if running is not None and running.policy == found.policy.policy:
             options = found.policy.retarget
             if running.version != found.policy.version and options.version == "new_instances":
@@ -151,18 +164,20 @@ class Book:
                 priority = running.priority
         return found.promises.get((target, priority))
 
-    def _in_force(self, at: int, subject: Subject) -> _Compiled | None:
-        newest: dict[str, _Compiled] = {}
-        for compiled in self._policies:
-            if compiled.since > at:
-                continue
-            known = newest.get(compiled.policy.policy)
-            if known is None or _age(known) <= _age(compiled):
-                newest[compiled.policy.policy] = compiled
-        for compiled in sorted(newest.values(), key=lambda c: c.policy.order):
-            if _matches(compiled.policy, subject):
-                return compiled
-        return None
+    def _first_match(self, at: int, subject: Subject) -> _Compiled | None:
+        era = bisect_right(self._eras, at) - 1
+        if era < 0:
+            return None
+        question = (era, subject)
+        try:
+            return self._matched[question]
+        except KeyError:
+            pass
+        found = next((c for c in self._in_force[era] if _matches(c.policy, subject)), None)
+        if len(self._matched) >= _MATCHES_KEPT:
+            self._matched.clear()
+        self._matched[question] = found
+        return found
 
 
 class Books:
@@ -226,6 +241,18 @@ class Books:
 
     def __len__(self) -> int:
         return len(self._books)
+
+
+def _newest(policies: Iterable[_Compiled], at: int) -> tuple[_Compiled, ...]:
+    """The newest version of every policy that is in force at an instant, in the policies' order."""
+    newest: dict[str, _Compiled] = {}
+    for compiled in policies:
+        if compiled.since > at:
+            continue
+        known = newest.get(compiled.policy.policy)
+        if known is None or _age(known) <= _age(compiled):
+            newest[compiled.policy.policy] = compiled
+    return tuple(sorted(newest.values(), key=lambda c: c.policy.order))
 
 
 def _age(compiled: _Compiled) -> tuple[int, int]:
@@ -326,20 +353,19 @@ def _holds(condition: Condition, subject: Subject) -> bool:
 
 def _values(name: str, subject: Subject) -> tuple[str, ...]:
     """The values of a match field; of tags all, of everything else one or none."""
-    labels = subject.labels
     match name:
         case "tenant":
             return (subject.tenant,)
         case "channel":
-            return (labels.channel,)
+            return (subject.channel,)
         case "account_ref":
-            return (labels.account,)
+            return (subject.account,)
         case "queue":
-            return (labels.queue,)
+            return (subject.queue,)
         case "team":
-            return (labels.team,)
+            return (subject.team,)
         case "priority":
-            return (labels.priority,)
+            return (subject.priority,)
         case "tag":
             return subject.tags
         case "initiated_by":

@@ -165,15 +165,18 @@ def close_resolved(step: Step, reason: str | None) -> None:
         _tell(step, "closed", reason=reason)
 
 
+def may_idle(state: Conversation) -> bool:
+    """Whether silence can end the open session: nobody else says when it ends (R17)."""
+    return (
+        state.session is not None
+        and not state.has_lifecycle
+        and state.role not in ("helpdesk", "contact_center")
+    )
+
+
 def idle_at(state: Conversation, gap: int | None) -> int | None:
     """When the open session would end by silence of `gap` ms (R17), None when it would not."""
-    if (
-        state.session is None
-        or gap is None
-        or state.last_public_at is None
-        or state.has_lifecycle
-        or state.role in ("helpdesk", "contact_center")
-    ):
+    if gap is None or state.last_public_at is None or not may_idle(state):
         return None
     unanswered = state.bot_owes if state.bot_has else state.turn is not None
     return None if unanswered else state.last_public_at + gap

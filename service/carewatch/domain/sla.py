@@ -5,7 +5,6 @@ is folded: one record per clock, with the state after everything that the event 
 record is stamped with the instant at which it became true, never with that of detection (S3).
 """
 
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from carewatch.domain import clocks
@@ -37,19 +36,23 @@ def settle(step: Step, *, changed: bool) -> None:
     if not state.obligations:
         return
     told: list[_Told] = []
+    ended = False
     for owed in state.obligations:
+        record: _Told | None = None
         if owed.ending is not None:
+            ended = True
             if owed.instance is not None:
-                told.append(_end(step, owed, owed.instance, owed.ending))
+                record = _end(step, owed, owed.instance, owed.ending)
         elif owed.instance is None:
-            told.extend(_take_up(step, owed, changed=changed))
+            record = _take_up(step, owed, changed=changed)
         elif owed.instance.state == "breached":
-            told.extend(_go_on_late(step, owed, owed.instance))
+            record = _go_on_late(step, owed, owed.instance)
         else:
-            told.extend(_go_on(step, owed, owed.instance, changed=changed))
-    ended = [owed for owed in state.obligations if owed.ending is not None]
+            record = _go_on(step, owed, owed.instance, changed=changed)
+        if record is not None:
+            told.append(record)
     if ended:
-        state.stopped = [*state.stopped, *(owed for owed in ended if _may_reopen(owed))]
+        state.stopped += [owed for owed in state.obligations if _may_reopen(owed)]
         state.obligations = [owed for owed in state.obligations if owed.ending is None]
     if told:
         _say(step, told)
@@ -97,7 +100,7 @@ def _may_reopen(owed: Obligation) -> bool:
     return owed.ending is not None and not owed.ending.cancelled and owed.target in REOPENABLE
 
 
-def _take_up(step: Step, owed: Obligation, *, changed: bool) -> Iterable[_Told]:
+def _take_up(step: Step, owed: Obligation, *, changed: bool) -> _Told | None:
     """Nothing was promised so far; perhaps something is now (S11)."""
     because, owed.because = owed.because, None
     promise = step.promise(owed.target) if changed or because else None
@@ -108,49 +111,50 @@ def _take_up(step: Step, owed: Obligation, *, changed: bool) -> Iterable[_Told]:
     if promise is None:
         if owed.target in PAUSABLE:
             clocks.note_state(step, owed)
-        return
+        return None
     owed.started_at, owed.starts = started_at, None
     count(step, owed)
     clocks.take_up(step, owed, promise)
     owed.instance = instance = Instance(promise)
     begins = because == "merged" or (because == "started" and started_at == step.at)
     reason = because if begins and because else "matched"
-    yield _judged(step, owed, instance, None, reason)
+    return _judged(step, owed, instance, None, reason)
 
 
-def _go_on_late(step: Step, owed: Obligation, instance: Instance) -> Iterable[_Told]:
+def _go_on_late(step: Step, owed: Obligation, instance: Instance) -> _Told | None:
     """A breach is final until the end; only pauses still stop its clock (S9)."""
     because, owed.because = owed.because, None
     was, now = owed.spans[-1].paused, clocks.is_paused(step.state, instance.promise)
-    if was != now or because:
-        clocks.go_on(step, owed, owed.spans[-1].clock, paused=now)
-        reason = because or ("paused" if now else "resumed")
-        yield _told(step, owed, instance, "breached", reason)
+    if was == now and not because:
+        return None
+    clocks.go_on(step, owed, owed.spans[-1].clock, paused=now)
+    reason = because or ("paused" if now else "resumed")
+    return _told(step, owed, instance, "breached", reason)
 
 
-def _go_on(step: Step, owed: Obligation, instance: Instance, *, changed: bool) -> Iterable[_Told]:
+def _go_on(step: Step, owed: Obligation, instance: Instance, *, changed: bool) -> _Told | None:
     """Retargeted, no longer promised, paused, resumed or reopened: one record (S7, S8, S11)."""
     because, owed.because = owed.because, None
     promise: Promise | None = instance.promise
     if changed or because:
         promise = step.promise(owed.target, instance.promise)
     if promise is None:
-        yield _told(step, owed, instance, instance.state, "unmatched", to="cancelled")
+        record = _told(step, owed, instance, instance.state, "unmatched", to="cancelled")
         owed.instance = None
         clocks.note_state(step, owed)
-        return
+        return record
     same = promise.same_terms(instance.promise)
     was, now = owed.spans[-1].paused, clocks.is_paused(step.state, promise)
     instance.promise = promise
     if same and was == now and not because:
         if changed and _foreseen_anew(step, owed, instance):
-            yield _judged(step, owed, instance, instance.state, "retarget")
-        return
+            return _judged(step, owed, instance, instance.state, "retarget")
+        return None
     clocks.go_on(step, owed, promise.clock, paused=now)
     if because is None and not same:
         because = "retarget"
     reason = because or ("paused" if now else "resumed")
-    yield _judged(step, owed, instance, instance.state, reason)
+    return _judged(step, owed, instance, instance.state, reason)
 
 
 def _foreseen_anew(step: Step, owed: Obligation, instance: Instance) -> bool:
