@@ -23,6 +23,16 @@ def rows_between(path: Path, name: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.split("\n")[2:]]
 
 
+def update_rows(path: Path, name: str, rows: list[list[str]]) -> None:
+    """Writes the rows of a table anew, below its head."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
+    table, _, after = rest.partition("\n<!-- end -->")
+    head = table.split("\n")[:2]
+    body = [f"| {' | '.join(cells)} |" for cells in rows]
+    text = "\n".join([*head, *body])
+    path.write_text(f"{before}<!-- {name} -->\n{text}\n<!-- end -->{after}", encoding="utf-8")
+
+
 def test_the_readme_lists_every_command_with_its_one_line() -> None:
     expected = [[f"`carewatch {name}`", says] for name, says in COMMANDS.items()]
 
@@ -53,18 +63,22 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert rows_between(ROOT / "docs" / "configuration.md", "settings") == expected
 
 
-def test_every_metric_is_documented_as_the_catalogue_says() -> None:
+def test_every_metric_is_documented_as_the_catalogue_says(pytestconfig: pytest.Config) -> None:
     expected = [
         [
             f"`{one.id}`",
+            one.status,
             str(one.kind),
             ", ".join(f"`{label}`" for label in one.labels) or "-",
-            ", ".join(f"`{window}`" for window in one.windows),
-            one.help,
+            ", ".join(f"`{window}`" for window in one.windows) or "-",
+            one.rules or "-",
+            one.help + "".join(f" From `{source}`." for source in one.sources),
         ]
         for one in CATALOGUE
     ]
 
+    if pytestconfig.getoption("update_tables"):
+        update_rows(ROOT / "docs" / "metrics.md", "metrics", expected)
     assert rows_between(ROOT / "docs" / "metrics.md", "metrics") == expected
 
 

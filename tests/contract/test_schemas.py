@@ -14,8 +14,9 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from carewatch.domain import facts
 from carewatch.domain.facts import Labels, Sample, SessionFact, SlaTransition
 from carewatch.domain.ledger import Change, LateReason
-from carewatch.domain.metrics import BASE_LABELS, BY_ID, CATALOGUE, Kind, Window
-from carewatch.domain.points import Moment, Pane, Point, Spread, Tally, Value
+from carewatch.domain.metric import BASE_LABELS, Kind, Window
+from carewatch.domain.metrics import BY_ID, COMPUTED
+from carewatch.domain.points import Moment, Pane, Point, Share, Spread, Tally, Value
 from carewatch.domain.rulebook import TARGETS, Document
 from carewatch.wire import envelope, points, results
 from carewatch.wire.dead import REASONS, dead_headers
@@ -255,14 +256,16 @@ def value_of(kind: Kind, window: Window) -> Value:
                 count=1, sum=5, min=5, max=5, p50=5, p90=5, p95=5, p99=5, buckets=((5, 1),),
                 classic=tuple([1] + [0] * 32) if window == "total" else None,
             )  # fmt: skip
-        case Kind.COUNT | Kind.GAUGE:
-            return Tally(3)
+        case Kind.RATIO:
+            return Share(1, 2)
         case Kind.INSTANT:
             return Moment(None)
+        case _:
+            return Tally(3)
 
 
 @pytest.mark.parametrize(
-    ("metric", "window"), [(metric.id, window) for metric in CATALOGUE for window in metric.windows]
+    ("metric", "window"), [(metric.id, window) for metric in COMPUTED for window in metric.windows]
 )
 def test_a_point_of_every_metric_and_window_is_valid(metric: str, window: Window) -> None:
     start = NOON if window in {"1m", "1h"} else None
@@ -282,16 +285,31 @@ def test_a_point_of_every_metric_and_window_is_valid(metric: str, window: Window
     assert complaints("care.metrics.v1", json.loads(points.encode_point(point))) == []
 
 
-def test_the_lists_of_the_metrics_schema_are_those_of_the_catalogue() -> None:
+def test_the_lists_of_the_metrics_schema_are_those_of_the_catalogue(
+    pytestconfig: pytest.Config,
+) -> None:
+    if pytestconfig.getoption("update_tables"):
+        update_metrics_schema()
     fields = definitions("care.metrics.v1")["Data"]["properties"]
-    labels = {points.RENAMED.get(name, name) for one in CATALOGUE for name in one.labels}
+    labels = {points.RENAMED.get(name, name) for one in COMPUTED for name in one.labels}
     fixed = {"metric", "window", "start", "end", "pane", "revision", "unit", "gross"}
     values = set(definitions("care.metrics.v1")["Values"]["properties"])
 
-    assert fields["metric"]["enum"] == [one.id for one in CATALOGUE]
+    assert fields["metric"]["enum"] == [one.id for one in COMPUTED]
     assert fields["window"]["enum"] == list(get_args(Window))
     assert fields["pane"]["enum"] == list(get_args(Pane))
     assert set(fields) == {*BASE_LABELS, *labels, *fixed, *values}
+
+
+def update_metrics_schema() -> None:
+    document = schema("care.metrics.v1")
+    fields = document["definitions"]["Data"]["properties"]
+    for name in sorted({name for one in COMPUTED for name in one.labels}):
+        fields.setdefault(points.RENAMED.get(name, name), {"type": "string"})
+    fields["metric"]["enum"] = [one.id for one in COMPUTED]
+    fields["window"]["enum"] = list(get_args(Window))
+    text = json.dumps(document, indent=2) + "\n"
+    (FOLDER / "care.metrics.v1.schema.json").write_text(text, "utf-8")
 
 
 def test_the_lists_of_the_other_schemas_are_those_of_the_code() -> None:

@@ -135,6 +135,30 @@ class Count(msgspec.Struct, array_like=True, gc=False):
         self.gross += other.gross
 
 
+class Ratio(msgspec.Struct, array_like=True, gc=False):
+    """Two counts, net and gross; readers divide."""
+
+    n: int = 0
+    d: int = 0
+    gross_n: int = 0
+    gross_d: int = 0
+
+    def add(self, n: int, d: int, sign: int) -> None:
+        """Adds to both counts, or takes back from the net side only."""
+        self.n += sign * n
+        self.d += sign * d
+        if sign > 0:
+            self.gross_n += n
+            self.gross_d += d
+
+    def merge(self, other: "Ratio") -> None:
+        """Adds another accumulator."""
+        self.n += other.n
+        self.d += other.d
+        self.gross_n += other.gross_n
+        self.gross_d += other.gross_d
+
+
 class Gauge(msgspec.Struct, array_like=True, gc=False):
     """How many now; source partitions are added."""
 
@@ -156,4 +180,4 @@ class Instant(msgspec.Struct, array_like=True, gc=False):
             self.at = other.at
 
 
-Accumulator = Distribution | Total | Count | Gauge | Instant
+Accumulator = Distribution | Total | Count | Ratio | Gauge | Instant

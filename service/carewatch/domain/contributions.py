@@ -5,16 +5,18 @@ from typing import Final, NamedTuple
 
 from carewatch.domain.conversation import Conversation
 from carewatch.domain.facts import Labels, Result, Sample, SessionFact, SlaTransition, Tally
-from carewatch.domain.metrics import BUSINESS, BY_ID, SLA_TRANSITIONS, Metric
+from carewatch.domain.metric import BUSINESS, Metric
+from carewatch.domain.metrics import BY_ID, SLA_TRANSITIONS
 
 
 class Contribution(NamedTuple):
-    """A duration (ms) or one more of a count, placed at an instant."""
+    """A duration (ms) or more of a count, placed at an instant; of a ratio, part and whole."""
 
     metric: Metric
     labels: tuple[str, ...]
     at: int
     amount: int
+    of: int = 0
 
 
 class Held(NamedTuple):
@@ -25,6 +27,7 @@ class Held(NamedTuple):
     at: int | None = None
 
 
+_BY_AGENT: Final = "_by_agent"
 _EVALUATIONS: Final = BY_ID["sla_evaluations"]
 _BREACHES: Final = BY_ID["sla_breaches"]
 _CONVERSATIONS: Final = BY_ID["conversations"]
@@ -35,12 +38,12 @@ def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
     base = _base(tenant, result.labels)
     match result:
         case Sample():
-            metric, at = BY_ID[result.metric], result.ended_at
+            metric = BY_ID[result.metric]
             extra = (result.outcome or "none",) if metric.labels else ()
-            yield Contribution(metric, (*base, *extra), at, result.calendar_ms)
-            if result.business_ms is not None:
-                twin = BY_ID[metric.id + BUSINESS]
-                yield Contribution(twin, (*base, *extra), at, result.business_ms)
+            yield from _durations(result, metric, (*base, *extra))
+            agent = result.labels.agent
+            if "agent" in metric.sisters and agent is not None:
+                yield from _durations(result, BY_ID[metric.id + _BY_AGENT], (*base, *extra, agent))
         case SessionFact():
             yield Contribution(_CONVERSATIONS, (*base, result.transition), result.at, 1)
         case SlaTransition():
@@ -51,7 +54,16 @@ def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
             if breached:
                 yield Contribution(_BREACHES, labels, result.at, 1)
         case Tally():
-            yield Contribution(BY_ID[result.metric], (*base, *result.extra), result.at, 1)
+            metric, own = BY_ID[result.metric], (*base, *result.extra)
+            yield Contribution(metric, own, result.at, result.amount, result.of)
+
+
+def _durations(sample: Sample, metric: Metric, labels: tuple[str, ...]) -> Iterator[Contribution]:
+    """By the calendar, and in business time where a schedule is in force."""
+    yield Contribution(metric, labels, sample.ended_at, sample.calendar_ms)
+    if sample.business_ms is not None:
+        twin = BY_ID[metric.id + BUSINESS]
+        yield Contribution(twin, labels, sample.ended_at, sample.business_ms)
 
 
 def corrected_by(result: Sample | SessionFact | SlaTransition) -> str:

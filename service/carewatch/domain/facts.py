@@ -77,12 +77,17 @@ class SlaTransition(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
 
 
 class Tally(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
-    """One more of a count; `extra` are the metric's own labels in catalogue order."""
+    """`amount` more of a count; `extra` are the metric's own labels in catalogue order.
+
+    For a ratio `amount` is what the part grows by and `of` what the whole does.
+    """
 
     labels: Labels
     metric: str
     at: int
     extra: tuple[str, ...] = ()
+    amount: int = 1
+    of: int = 0
 
 
 Result = Sample | SessionFact | SlaTransition | Tally

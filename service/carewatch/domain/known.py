@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from carewatch.domain.board import Snapshot
-from carewatch.domain.metrics import BACKLOG_STATES, CORRECTABLE
+from carewatch.domain.catalogue.resolution import BACKLOG_STATES
+from carewatch.domain.metrics import CORRECTABLE
 from carewatch.domain.rulebook import TARGETS, Document
 
 NONE = "none"

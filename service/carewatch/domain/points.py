@@ -15,11 +15,12 @@ from carewatch.domain.aggregates import (
     Distribution,
     Gauge,
     Instant,
+    Ratio,
     Total,
     bucket_bounds,
     bucket_middle,
 )
-from carewatch.domain.metrics import TUMBLING
+from carewatch.domain.metric import TUMBLING
 
 Pane = Literal["early", "on_time", "late"]
 """The edition of a point: while its window is open, complete, corrected afterwards."""
@@ -53,13 +54,20 @@ class Tally(msgspec.Struct, frozen=True, gc=False):
     value: int
 
 
+class Share(msgspec.Struct, frozen=True, gc=False):
+    """A ratio: `n` of `d`."""
+
+    n: int
+    d: int
+
+
 class Moment(msgspec.Struct, frozen=True, gc=False):
     """An instant in milliseconds; None says that there is none (any more)."""
 
     at: int | None
 
 
-Value = Spread | Tally | Moment
+Value = Spread | Tally | Share | Moment
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -168,6 +176,9 @@ def values_of(accumulator: Accumulator, window: str) -> tuple[Value, Value | Non
         case Count():
             gross = Tally(accumulator.gross) if window == "total" else None
             return Tally(accumulator.value), gross
+        case Ratio():
+            whole = Share(accumulator.gross_n, accumulator.gross_d) if window == "total" else None
+            return Share(accumulator.n, accumulator.d), whole
         case Gauge():
             return Tally(accumulator.value), None
         case Instant():

@@ -10,8 +10,16 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple, TypeVar
 
-from carewatch.domain.aggregates import Accumulator, Count, Distribution, Gauge, Instant, Total
-from carewatch.domain.metrics import TUMBLING, Kind, Metric
+from carewatch.domain.aggregates import (
+    Accumulator,
+    Count,
+    Distribution,
+    Gauge,
+    Instant,
+    Ratio,
+    Total,
+)
+from carewatch.domain.metric import TUMBLING, Kind, Metric
 
 Labels = tuple[str, ...]
 _Pane = TypeVar("_Pane", bound=Accumulator)
@@ -52,9 +60,18 @@ class Panes:
             self.changed.add(key)
 
     def add(
-        self, metric: Metric, labels: Labels, at: int, amount: int, sign: int, open_from: int
+        self,
+        metric: Metric,
+        labels: Labels,
+        at: int,
+        amount: int,
+        sign: int,
+        open_from: int,
+        of: int = 0,
     ) -> bool:
         """Adds a duration or a count (`sign` -1 takes it back) to every window that is open.
+
+        Of a ratio `amount` is added to the part and `of` to the whole.
 
         Windows that ended before `open_from` are closed. Says whether the one-minute window was.
         """
@@ -66,8 +83,9 @@ class Panes:
             if start + size < open_from:
                 missed = missed or window == "1m"
                 continue
-            self._add(PaneKey(metric.id, labels, window, start), metric.kind, amount, sign)
-        self._add(PaneKey(metric.id, labels, "total", None), metric.kind, amount, sign)
+            self._add(PaneKey(metric.id, labels, window, start), metric.kind, amount, sign, of)
+        if "total" in metric.windows:
+            self._add(PaneKey(metric.id, labels, "total", None), metric.kind, amount, sign, of)
         return missed
 
     def shift(self, metric: str, labels: Labels, by: int) -> None:
@@ -127,12 +145,14 @@ class Panes:
                 self._touched.discard(key)
                 self._dropped.add(key)
 
-    def _add(self, key: PaneKey, kind: Kind, amount: int, sign: int) -> None:
+    def _add(self, key: PaneKey, kind: Kind, amount: int, sign: int, of: int) -> None:
         pane = self.panes.get(key)
         if pane is None:
             pane = self._put(key, _new(kind, key.window))
         if isinstance(pane, Count):
             pane.add(sign * amount)
+        elif isinstance(pane, Ratio):
+            pane.add(amount, of, sign)
         elif isinstance(pane, Distribution | Total):
             pane.add(amount, sign)
         self._mark(key)
@@ -177,4 +197,4 @@ class _Least:
 def _new(kind: Kind, window: str) -> Accumulator:
     if kind is Kind.DISTRIBUTION:
         return Total() if window == "total" else Distribution()
-    return Count()
+    return Ratio() if kind is Kind.RATIO else Count()

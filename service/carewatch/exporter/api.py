@@ -6,9 +6,11 @@ import orjson
 
 from carewatch import __version__
 from carewatch.domain.board import Snapshot
-from carewatch.domain.metrics import BASE_LABELS, BY_ID, TUMBLING
-from carewatch.domain.points import Moment, Point, Spread, Tally, Value
+from carewatch.domain.metric import BASE_LABELS, TUMBLING, Unit
+from carewatch.domain.metrics import BY_ID
+from carewatch.domain.points import Moment, Point, Share, Spread, Tally, Value
 from carewatch.domain.times import format_time
+from carewatch.wire.points import summary
 
 RECENT = 2
 """Windows of a size that are shown unless more are asked for: the open and the last full one."""
@@ -61,34 +63,27 @@ def _shown(window: str, points: list[Point], recent: int) -> object:
                 "start": _text(point.start),
                 "end": _text(point.end),
                 "pane": point.pane,
-                **_fields(point.value),
+                **_fields(point.value, BY_ID[point.metric].unit),
             }
             for point in newest
         ]
     [point] = points
-    fields = _fields(point.value)
+    fields = _fields(point.value, BY_ID[point.metric].unit)
     if point.gross is not None:
-        fields["gross"] = _fields(point.gross)
+        fields["gross"] = _fields(point.gross, BY_ID[point.metric].unit)
     return fields
 
 
-def _fields(value: Value) -> dict[str, object]:
+def _fields(value: Value, unit: Unit) -> dict[str, object]:
     match value:
         case Tally():
             return {"value": value.value}
         case Moment():
             return {"at": _text(value.at)}
+        case Share():
+            return {"n": value.n, "d": value.d}
         case Spread():
-            return {
-                "count": value.count,
-                "sum_ms": value.sum,
-                "min_ms": value.min,
-                "max_ms": value.max,
-                "p50_ms": value.p50,
-                "p90_ms": value.p90,
-                "p95_ms": value.p95,
-                "p99_ms": value.p99,
-            }
+            return {**summary(value, unit)}
 
 
 def _text(at: int | None) -> str | None:

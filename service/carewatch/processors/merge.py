@@ -27,7 +27,8 @@ import msgspec
 
 from carewatch import __version__
 from carewatch.domain.errors import InvalidRecord, Refused
-from carewatch.domain.metrics import BASE_LABELS, BY_ID
+from carewatch.domain.metric import BASE_LABELS
+from carewatch.domain.metrics import BY_ID
 from carewatch.domain.points import Moment, Pane, Point, Value, aligned, window_end
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
 from carewatch.processors.panes import GRACE_MS, HOLD_MS, KnownPane, PaneId, Panes

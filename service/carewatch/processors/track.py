@@ -250,7 +250,13 @@ class Track:
         missed = False
         for part in contributions(memory.tenant, change.result):
             missed |= self._panes.add(
-                part.metric, part.labels, part.at, part.amount, change.sign, clock - lateness
+                part.metric,
+                part.labels,
+                part.at,
+                part.amount,
+                change.sign,
+                clock - lateness,
+                part.of,
             )
         if missed:
             self._count("late_facts", memory.tenant, labels.channel, clock)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from carewatch import __version__
 from carewatch.domain.board import Snapshot
-from carewatch.domain.metrics import BASE_LABELS, BY_ID
+from carewatch.domain.metric import BASE_LABELS
+from carewatch.domain.metrics import BY_ID
 from carewatch.domain.points import Moment, Point, Spread, Tally, add_spreads
 from carewatch.domain.times import format_time
 

@@ -17,11 +17,13 @@ from carewatch.domain.aggregates import (
     Distribution,
     Gauge,
     Instant,
+    Ratio,
     Total,
     bucket_index,
 )
 from carewatch.domain.errors import InvalidRecord
-from carewatch.domain.metrics import BY_ID, Kind
+from carewatch.domain.metric import Kind
+from carewatch.domain.metrics import BY_ID
 
 VERSION: Final = 1
 
@@ -75,10 +77,12 @@ def accumulator_type(metric: str, window: str) -> type[Accumulator]:
             return Total if window == "total" else Distribution
         case Kind.COUNT:
             return Count
-        case Kind.GAUGE:
-            return Gauge
+        case Kind.RATIO:
+            return Ratio
         case Kind.INSTANT:
             return Instant
+        case _:
+            return Gauge
 
 
 CLOCK_PREFIX: Final = b"clock|"
@@ -93,6 +97,7 @@ _bodies: Final[dict[type[Accumulator], msgspec.msgpack.Decoder[Accumulator]]] = 
     Distribution: msgspec.msgpack.Decoder(Distribution),
     Total: msgspec.msgpack.Decoder(Total),
     Count: msgspec.msgpack.Decoder(Count),
+    Ratio: msgspec.msgpack.Decoder(Ratio),
     Gauge: msgspec.msgpack.Decoder(Gauge),
     Instant: msgspec.msgpack.Decoder(Instant),
 }

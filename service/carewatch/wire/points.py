@@ -24,8 +24,9 @@ import msgspec
 import orjson
 
 from carewatch.domain.errors import InvalidRecord
-from carewatch.domain.metrics import BASE_LABELS, BY_ID, Kind
-from carewatch.domain.points import Moment, Pane, Point, Spread, Tally, Value, aligned
+from carewatch.domain.metric import BASE_LABELS, Kind, Metric, Unit
+from carewatch.domain.metrics import BY_ID
+from carewatch.domain.points import Moment, Pane, Point, Share, Spread, Tally, Value, aligned
 from carewatch.domain.times import format_time, parse_time
 
 TYPE: Final = "care.metric.point"
@@ -58,32 +59,34 @@ def _moment(at: int | None) -> str | None:
     return None if at is None else format_time(at)
 
 
-def _fields(value: Value) -> dict[str, object]:
+_SUMMARY: Final = ("sum", "min", "max", "p50", "p90", "p95", "p99")
+"""Fields of a distribution that carry its unit in their name, if that is milliseconds."""
+
+
+def summary(value: Spread, unit: Unit) -> dict[str, int | None]:
+    """What a distribution says but for its buckets, by the names of the published fields."""
+    end = "_ms" if unit == "ms" else ""
+    return {"count": value.count, **{name + end: getattr(value, name) for name in _SUMMARY}}
+
+
+def _fields(value: Value, unit: Unit) -> dict[str, object]:
     match value:
         case Tally():
             return {"value": value.value}
+        case Share():
+            return {"n": value.n, "d": value.d}
         case Moment():
             return {"at": _moment(value.at)}
         case Spread():
-            fields: dict[str, object] = {
-                "count": value.count,
-                "sum_ms": value.sum,
-                "min_ms": value.min,
-                "max_ms": value.max,
-                "p50_ms": value.p50,
-                "p90_ms": value.p90,
-                "p95_ms": value.p95,
-                "p99_ms": value.p99,
-                "buckets": value.buckets,
-            }
-            if value.classic is not None:
+            fields: dict[str, object] = {**summary(value, unit), "buckets": value.buckets}
+            if value.classic is not None and unit == "ms":
                 fields["classic"] = value.classic
             return fields
 
 
 def digest(value: Value, gross: Value | None) -> bytes:
     """Eight bytes that tell two published contents apart."""
-    content = _fields(value), None if gross is None else _fields(gross)
+    content = _fields(value, "ms"), None if gross is None else _fields(gross, "ms")
     return blake2b(orjson.dumps(content), digest_size=8).digest()
 
 
@@ -101,10 +104,10 @@ def encode_point(point: Point) -> bytes:
         "pane": point.pane,
         "revision": point.revision,
         "unit": metric.unit,
-        **_fields(point.value),
+        **_fields(point.value, metric.unit),
     }
     if point.gross is not None:
-        data["gross"] = _fields(point.gross)
+        data["gross"] = _fields(point.gross, metric.unit)
     return orjson.dumps(
         {
             "specversion": "1.0",
@@ -122,6 +125,8 @@ class _Values(msgspec.Struct, frozen=True, kw_only=True):
     """The value fields of every kind of metric; which ones must be there, its kind says."""
 
     value: int | None = None
+    n: int | None = None
+    d: int | None = None
     at: str | msgspec.UnsetType | None = msgspec.UNSET
     count: int | None = None
     sum_ms: int | None = None
@@ -131,6 +136,13 @@ class _Values(msgspec.Struct, frozen=True, kw_only=True):
     p90_ms: int | None = None
     p95_ms: int | None = None
     p99_ms: int | None = None
+    sum: int | None = None
+    min: int | None = None
+    max: int | None = None
+    p50: int | None = None
+    p90: int | None = None
+    p95: int | None = None
+    p99: int | None = None
     buckets: tuple[tuple[int, int], ...] | None = None
     classic: tuple[int, ...] | None = None
 
@@ -155,26 +167,21 @@ _data: Final = msgspec.json.Decoder(_Data)
 _labels: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-def _value(kind: Kind, fields: _Values) -> Value:
-    match kind:
+def _value(metric: Metric, fields: _Values) -> Value:
+    match metric.kind:
+        case Kind.RATIO if fields.n is not None and fields.d is not None:
+            return Share(fields.n, fields.d)
         case Kind.COUNT | Kind.GAUGE if fields.value is not None:
             return Tally(fields.value)
         case Kind.INSTANT if not isinstance(fields.at, msgspec.UnsetType):
             return Moment(None if fields.at is None else parse_time(fields.at))
-        case Kind.DISTRIBUTION if (
-            fields.count is not None and fields.sum_ms is not None and fields.buckets is not None
-        ):
+        case Kind.DISTRIBUTION if fields.count is not None and fields.buckets is not None:
+            end = "_ms" if metric.unit == "ms" else ""
+            said = {name: getattr(fields, name + end) for name in _SUMMARY}
+            if said["sum"] is None:
+                raise InvalidRecord("missing_section", "sum")
             return Spread(
-                count=fields.count,
-                sum=fields.sum_ms,
-                min=fields.min_ms,
-                max=fields.max_ms,
-                p50=fields.p50_ms,
-                p90=fields.p90_ms,
-                p95=fields.p95_ms,
-                p99=fields.p99_ms,
-                buckets=fields.buckets,
-                classic=fields.classic,
+                count=fields.count, buckets=fields.buckets, classic=fields.classic, **said
             )
         case _:
             raise InvalidRecord("missing_section", "value")
@@ -214,6 +221,6 @@ def decode_point(value: bytes) -> Point:
         pane=data.pane,
         revision=data.revision,
         time=parse_time(envelope.time),
-        value=_value(metric.kind, data),
-        gross=None if data.gross is None else _value(metric.kind, data.gross),
+        value=_value(metric, data),
+        gross=None if data.gross is None else _value(metric, data.gross),
     )

@@ -1,0 +1,60 @@
+"""SLA, and the pipeline itself."""
+
+from typing import Final
+
+from carewatch.domain.metric import (
+    Kind,
+    Metric,
+    count,
+    derived,
+    duration,
+    gauge,
+    planned,
+    ratio,
+)
+
+_PROMISE: Final = ("policy", "target")
+
+METRICS: Final[tuple[Metric, ...]] = (
+    count("sla_evaluations", "S17", "SLA clocks that were met or breached.", _PROMISE),
+    count("sla_breaches", "S3, S17", "SLA clocks whose deadline passed.", _PROMISE),
+    planned(ratio(
+        "policy_clean_rate", "S17", "Sessions without a breach, of those with a promise."
+    )),
+    gauge("sla_at_risk_conversations", "S18", "SLA clocks past a warning.", _PROMISE),
+    gauge(
+        "sla_breached_open_conversations", "S9", "SLA clocks past their deadline and still open.",
+        _PROMISE,
+    ),
+    planned(gauge("sla_active", "S1-S18", "SLA clocks that are open.", _PROMISE)),
+    planned(gauge("sla_paused", "S7", "SLA clocks that stand still.", _PROMISE)),
+    planned(gauge(
+        "sla_due_within", "S1", "SLA clocks whose deadline is near.", (*_PROMISE, "within")
+    )),
+    planned(gauge("next_due", "W11", "The soonest deadlines.", kind=Kind.DEADLINES)),
+    planned(duration("sla_overrun", "S9", "How late a clock was stopped.", _PROMISE)),
+    derived(
+        "sla_burn_rate", "S17", "Breaches per hour, of those the objective allows.",
+        "sla_breaches", "sla_evaluations",
+    ),
+    planned(duration("suspect_pause", "S7", "Pauses over an unanswered message.", _PROMISE)),
+    planned(gauge("benchmark_ratio", "", "A value divided by its baseline or target.")),
+    count("corrections", "R6", "Withdrawals, by what they take back.", ("metric",)),
+    count("duplicate_events", "R2", "Events that had come before."),
+    count("excluded_events", "E20", "Events of conversations tagged spam, blocked or test."),
+    count("late_events", "R4", "Events beyond the allowed lateness."),
+    planned(count("late_changes", "R6a", "Deletions and annotations that came too late.")),
+    count("late_facts", "W4", "Facts and withdrawals for a closed one-minute window."),
+    count("dead_events", "R1", "Records that could not be understood."),
+    count("clamped_future", "R3", "Events stamped after their arrival, taken at their arrival."),
+    count("negative_clamped", "R3", "Replies stamped before the message they answer."),
+    gauge(
+        "watermark", "W3", "Least clock of all source partitions, as merge sees it.",
+        ("partition",), kind=Kind.INSTANT,
+    ),
+    gauge(
+        "heartbeat", "W3", "Newest tick that passed every stage.", ("partition",),
+        kind=Kind.INSTANT,
+    ),
+)  # fmt: skip
+"""`watermark` and `heartbeat` come from merge."""
