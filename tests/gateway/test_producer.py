@@ -5,6 +5,7 @@ from aiokafka.errors import OutOfOrderSequenceNumber
 
 from carewatch.gateway.producer import Outgoing, Publisher, Unavailable
 from carewatch.local.kafka import LocalKafka
+from carewatch.wire.partitions import partition_of
 from support.eventually import eventually
 from support.lab import create_topics, read_committed
 
@@ -50,6 +51,29 @@ async def test_a_producer_that_failed_for_good_is_replaced(broker: LocalKafka) -
     assert [(record.key, record.value, record.headers) for record in found] == [
         (b"key", b"value", (("kind", b"test"),))
     ] * 3
+
+
+@pytest.mark.broker
+async def test_a_record_goes_to_the_partition_in_which_everybody_looks_for_its_key(
+    broker: LocalKafka,
+) -> None:
+    topic = "test.gateway.partition"
+    await create_topics(broker.bootstrap_servers, {topic: 3})
+    sender = publisher(broker.bootstrap_servers, topic)
+    sender.start()
+    keys = [b"c1", b"c2", b"c_9f2kq7m4x1", b"c4", b"c5"]
+    try:
+        await ready(sender)
+        await sender.publish([RECORD._replace(key=key) for key in keys])
+    finally:
+        await sender.stop()
+
+    found = [
+        (record.key, partition)
+        for partition in range(3)
+        for record in await read_committed(broker.bootstrap_servers, topic, partition)
+    ]
+    assert sorted(found) == sorted((key, partition_of(key, 3)) for key in keys)
 
 
 async def test_before_the_start_nothing_is_promised_and_stopping_is_safe() -> None:

@@ -7,6 +7,7 @@ an outage costs no memory.
 
 import asyncio
 import logging
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from carewatch.domain.errors import Retryable
+from carewatch.wire.partitions import partition_of
 
 logger = logging.getLogger(__name__)
 
@@ -159,6 +161,7 @@ class Publisher:
             max_request_size=self._max_request_bytes,
             request_timeout_ms=5000,
             retry_backoff_ms=100,
+            partitioner=_partition,
         )
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -184,6 +187,13 @@ class Publisher:
         task = asyncio.create_task(_close(producer))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
+
+
+def _partition(key: bytes | None, every: Sequence[int], available: Sequence[int]) -> int:
+    """The partition of the key, as track and replay know it; without a key any that is there."""
+    if key is None:
+        return random.choice(available or every)  # noqa: S311 - spreads load, hides nothing
+    return partition_of(key, len(every))
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

@@ -4,7 +4,6 @@ Records go in one by one; what a stage writes to a topic that another stage read
 so the outputs come in the order in which a worker would have produced them.
 """
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -13,6 +12,7 @@ from carewatch.processors import PROCESSORS
 from carewatch.processors.base import Output, PartitionContext, Processor, Record, Stage
 from carewatch.wire import topics
 from carewatch.wire.envelope import encode_tick
+from carewatch.wire.partitions import partition_of
 
 SECOND_MS: Final = 1000
 
@@ -49,7 +49,7 @@ class Replay:
     def event(self, key: str, value: bytes) -> None:
         """An event, into the partition of its key."""
         raw = key.encode()
-        self._feed(topics.EVENTS, zlib.crc32(raw) % self._partitions, raw, value)
+        self._feed(topics.EVENTS, partition_of(raw, self._partitions), raw, value)
 
     def recorded(self, partition: int, key: bytes | None, value: bytes | None) -> None:
         """A record of any kind as a worker read it, in the partition in which it stands."""
