@@ -17,7 +17,8 @@ from carewatch import __version__
 from carewatch.domain.aggregates import CLASSIC_BOUNDS_MS
 from carewatch.domain.board import Snapshot
 from carewatch.domain.known import NONE, Known, known_values
-from carewatch.domain.metrics import BASE_LABELS, BY_ID
+from carewatch.domain.metric import BASE_LABELS
+from carewatch.domain.metrics import BY_ID
 from carewatch.domain.points import Moment, Point, Spread, Tally
 from carewatch.exporter.families import FAMILIES, Family, Source
 
