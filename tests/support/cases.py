@@ -32,6 +32,14 @@ def until_of(case: str) -> str | None:
     return None
 
 
+def rules_of(case: str) -> list[str]:
+    """The `rules` of a case.yaml."""
+    for line in (GOLDEN / case / "case.yaml").read_text().splitlines():
+        if line.startswith("rules:"):
+            return line.removeprefix("rules:").strip(" []").split(", ")
+    return []
+
+
 def expected(case: str) -> Record:
     """What must come out."""
     read: Record = json.loads((GOLDEN / case / "expect.json").read_text())
