@@ -65,12 +65,16 @@ class Opened(_Event, frozen=True, tag=2, kw_only=True):
 
 
 class StatusChanged(_Event, frozen=True, tag=3, kw_only=True):
-    """The lifecycle state changed to `to`; `by_customer` when the customer did it."""
+    """The lifecycle state changed to `to`; `by_customer` when the customer did it.
+
+    `agent` is the agent who did it (R11), None when it was nobody of the staff.
+    """
 
     to: str
     reason: str | None = None
     by_customer: bool = False
     from_bot: bool = False
+    agent: str | None = None
 
 
 class Assigned(_Event, frozen=True, tag=4, kw_only=True):

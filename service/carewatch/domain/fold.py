@@ -26,6 +26,7 @@ from carewatch.domain.events import (
     Tagged,
     order,
 )
+from carewatch.domain.facts import NONE
 from carewatch.domain.policy import Books
 
 Tell = Callable[[Said], None]
@@ -71,8 +72,9 @@ def next_timer(state: Conversation, books: Books) -> int | None:
     if state.obligations:
         # Events stamped exactly t come before timers of t: one of that instant leaves it due.
         due = _earlier(due, books.next_change(max(folded - 1, fired)))
-    # A rulebook that shortens a wait can't let it end before what has been folded.
-    return None if due is None else max(due, fired)
+    # Silence counts from the last message, but nothing ends before what let it end: a message
+    # that was taken back, a bot that has everything answered, a rulebook that shortens the wait.
+    return None if due is None else max(due, folded, fired)
 
 
 def _earlier(one: int | None, other: int | None) -> int | None:
@@ -119,6 +121,8 @@ def _apply(step: Step, event: Event) -> None:
         case HandedOff():
             _handed_off(step, to_people=event.to_people)
         case QueueEntered():
+            if step.state.session is None:
+                step.state.queue = event.queue  # what the event opens carries the values after it
             sessions.open_session(step, by=None)
             queues.enter(step, event.queue)
         case QueueLeft():
@@ -128,10 +132,12 @@ def _apply(step: Step, event: Event) -> None:
             step.state.tags = tuple(sorted(kept))
             if not EXCLUDING.isdisjoint(kept):
                 sessions.end_session(step, "spam")
+                obligations.excluded(step)
         case Deleted():
             if turns.delete_message(step, event.key):
                 queues.end_with_turn(step)
                 turns.drop_turn(step, "deleted")
+                step.state.bot_owes = False
         case Annotated():
             pass  # the ledger has told the message itself what it needs
         case Stated():
@@ -186,7 +192,7 @@ def _customer_wrote(step: Step, event: Message) -> None:
         state.last_public_at = step.at
     if needs_reply:
         obligations.customer_asked(step)
-        state.bot_owes = state.bot_has
+        state.bot_owes = True
         if turns.open_turn(step, event.key) and not (state.session and state.session.person_wrote):
             queues.wait(step)
 
@@ -201,6 +207,7 @@ def _person_wrote(step: Step, event: Message) -> None:
     sessions.note_author(step, "agent")
     obligations.person_updated(step, agent)
     state.last_public_at = step.at
+    state.bot_owes = False
     sessions.people_take(step)
     if session.unanswered_handoff_at is not None:
         step.sample("first_response_after_handoff", session.unanswered_handoff_at, agent=agent)
@@ -246,7 +253,13 @@ def _status(step: Step, event: StatusChanged) -> None:
         sessions.change_state(step, to)
         obligations.state_changed(step, to)
     elif to in ("resolved", "closed"):
-        sessions.end_session(step, "resolved", reason=event.reason, by_customer=event.by_customer)
+        sessions.end_session(
+            step,
+            "resolved",
+            reason=event.reason,
+            by_customer=event.by_customer,
+            resolver=event.agent,
+        )
         state.status = to
     elif to == "deleted":
         sessions.end_session(step, "deleted", by_customer=event.by_customer)
@@ -255,16 +268,18 @@ def _status(step: Step, event: StatusChanged) -> None:
 
 
 def _assigned(step: Step, event: Assigned) -> None:
+    """Only the sides that the event names apply; null clears (R10)."""
     state = step.state
-    if "queue" in event.sets and event.queue is not None:
-        queues.rerouted(step, event.queue)
-        state.queue = event.queue
+    had = state.agent
     if "team" in event.sets:
-        state.team = event.team or "none"
+        state.team = event.team or NONE
+    if "agent" in event.sets:
+        state.agent = event.agent
+    if "queue" in event.sets:
+        state.queue = event.queue or NONE
+        queues.rerouted(step)
     if "agent" not in event.sets:
         return
-    had = state.agent
-    state.agent = event.agent
     obligations.assigned(step, event.agent, had)
     if event.agent != had:
         state.assigned_at = None if event.agent is None else step.at

@@ -39,17 +39,22 @@ def session_opened(step: Step, *, reopened: bool, by_agent: bool) -> None:
         _begin(step, "first_reply").starts = Starts(created=step.at)
 
 
-def session_ended(step: Step, ending: str, outcome: Given) -> None:
+def session_ended(step: Step, ending: str, outcome: Given, resolver: str | None = None) -> None:
     """The open session ended: what else is open stops or is given up (S12)."""
-    if ending in ("merged", "spam", "deleted"):
+    if ending in ("merged", "spam"):
         _cancel(_open(step), ending)
         return
     turn_dropped(step, "contained" if outcome == "idle" else outcome)
     _cancel(_open(step, UPDATES), ending)
-    if ending == "idle":
-        _cancel(_open(step, CASE), ending)
+    if ending == "resolved":
+        _stop(_open(step, CASE), ending, resolver)
     else:
-        _stop(_open(step, CASE), "resolved")
+        _cancel(_open(step, CASE), ending)
+
+
+def excluded(step: Step) -> None:
+    """The conversation is spam: also what is owed beyond the end of its session goes (E20)."""
+    _cancel(_open(step), "spam")
 
 
 def turn_opened(step: Step, *, first: bool, since: int | None = None) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 from carewatch.domain import obligations
 from carewatch.domain.conversation import Stay, Step
 from carewatch.domain.events import QueueOutcome
-from carewatch.domain.facts import Tally
+from carewatch.domain.facts import NONE, Tally
 
 _OFFERED: Final = "queue_offered"
 """The name under which the count of a stay that is discarded can be taken back."""
@@ -102,13 +102,13 @@ def answered(step: Step, agent: str | None) -> None:
         _end(step, stay, "answered", agent)
 
 
-def rerouted(step: Step, queue: str) -> None:
-    """The assignment names another queue while an implicit stay is open (Q4)."""
-    stay = step.state.stay
+def rerouted(step: Step) -> None:
+    """The assignment named a queue, or cleared it, while an implicit stay is open (Q4)."""
+    stay, queue = step.state.stay, step.state.queue
     if stay is None or not stay.implicit or stay.queue == queue:
         return
     began = step.at
-    if stay.queue == "none":
+    if stay.queue == NONE:
         began = stay.started_at
         _discard(step)
     else:
@@ -117,11 +117,16 @@ def rerouted(step: Step, queue: str) -> None:
 
 
 def end_with_turn(step: Step) -> None:
-    """The customer took the only message back: who waits no longer has left (Q6)."""
+    """The customer took the only message back: who waits no longer has left (Q6).
+
+    A stay that the bot suspended is discarded, as at the end of a session (Q3).
+    """
     stay = step.state.stay
-    if stay is not None:
-        step.state.stay = None
-        _end(step, stay, "abandoned")
+    if stay is None:
+        _discard(step)
+        return
+    step.state.stay = None
+    _end(step, stay, "abandoned")
 
 
 def end_with_session(step: Step, *, abandoned: bool) -> None:

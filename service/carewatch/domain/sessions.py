@@ -58,6 +58,7 @@ def open_session(step: Step, *, by: Literal["customer", "agent"] | None) -> Sess
     state.status = "open"
     state.bot_has = False
     state.bot_owes = False
+    state.last_public_at = None
     obligations.session_opened(step, reopened=reopened, by_agent=by == "agent")
     _tell(step, "reopened" if reopened else "opened", initiated_by=by)
     return session
@@ -82,9 +83,17 @@ def is_after_word(step: Step) -> bool:
 
 
 def end_session(
-    step: Step, ending: Ending, *, reason: str | None = None, by_customer: bool = False
+    step: Step,
+    ending: Ending,
+    *,
+    reason: str | None = None,
+    by_customer: bool = False,
+    resolver: str | None = None,
 ) -> None:
-    """Ends the open session (R16), its turn (R20), its queue stay (Q6) and its SLA clocks (S12)."""
+    """Ends the open session (R16), its turn (R20), its queue stay (Q6) and its SLA clocks (S12).
+
+    What a resolution says belongs to the agent who resolved, else to the assignee (R11).
+    """
     state = step.state
     session = state.session
     if session is None:
@@ -97,20 +106,20 @@ def end_session(
         outcome = "contained"
     else:
         outcome = "closed_unanswered"
-    obligations.session_ended(step, ending, outcome)
+    obligations.session_ended(step, ending, outcome, resolver)
     queues.end_with_session(step, abandoned=by_customer or ending == "idle")
     if outcome == "closed_unanswered" and state.turn is not None:
         step.count("closed_without_reply")
     turns.drop_turn(step, outcome)
     _sum_up(step, session)
     if ending == "resolved":
-        _resolved(step, session)
+        _resolved(step, session, resolver)
     transition: Literal["resolved", "closed", "merged"] = "resolved"
     if ending == "merged":
         transition = "merged"
     elif ending in ("deleted", "idle", "spam"):
         transition, reason = "closed", ending
-    _tell(step, transition, reason=reason, initiated_by=session.initiated_by)
+    _tell(step, transition, reason=reason, initiated_by=session.initiated_by, agent=resolver)
     state.session = None
     state.status = transition
     state.ended_at = step.at
@@ -145,16 +154,16 @@ def _sum_up(step: Step, session: Session) -> None:
         step.sample(metric, session.opened_at, spent=spent)
 
 
-def _resolved(step: Step, session: Session) -> None:
+def _resolved(step: Step, session: Session, resolver: str | None) -> None:
     """The samples of a resolution; the full one stands until the case is reopened (R22)."""
     state = step.state
     opened = session.opened_at if state.case_opened_at is None else state.case_opened_at
     if state.resolutions_in_case == 0:
-        step.sample("resolution_time_first", opened)
+        step.sample("resolution_time_first", opened, agent=resolver)
     state.resolutions_in_case += 1
-    step.sample("resolution_time_full", opened, keep=FULL)
+    step.sample("resolution_time_full", opened, agent=resolver, keep=FULL)
     if session.last_handoff_at is not None:
-        step.sample("human_resolution_time", session.last_handoff_at)
+        step.sample("human_resolution_time", session.last_handoff_at, agent=resolver)
 
 
 def close_resolved(step: Step, reason: str | None) -> None:
@@ -175,7 +184,13 @@ def may_idle(state: Conversation) -> bool:
 
 
 def idle_at(state: Conversation, gap: int | None) -> int | None:
-    """When the open session would end by silence of `gap` ms (R17), None when it would not."""
+    """When the open session would end by silence of `gap` ms (R17), None when it would not.
+
+    Silence counts from the last public message of this session, needed a reply or not: a session
+    without one (somebody entered a queue and never wrote) has nothing to count from. While the
+    bot has the conversation, only a message that the bot has not answered is unanswered.
+    The instant may lie before what has been folded since; `fold.next_timer` sees to that.
+    """
     if gap is None or state.last_public_at is None or not may_idle(state):
         return None
     unanswered = state.bot_owes if state.bot_has else state.turn is not None
@@ -193,7 +208,6 @@ def bot_takes(step: Step) -> None:
 def people_take(step: Step) -> None:
     """The bot no longer has the conversation (R21)."""
     step.state.bot_has = False
-    step.state.bot_owes = False
 
 
 def _tell(
@@ -202,5 +216,6 @@ def _tell(
     *,
     reason: str | None = None,
     initiated_by: str | None = None,
+    agent: str | None = None,
 ) -> None:
-    step.say(SessionFact(step.labels(), transition, step.at, reason, initiated_by))
+    step.say(SessionFact(step.labels(agent=agent), transition, step.at, reason, initiated_by))

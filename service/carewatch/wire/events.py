@@ -173,6 +173,7 @@ def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | No
                 reason=lifecycle.reason,
                 by_customer=data.actor.kind == "customer",
                 from_bot=lifecycle.from_ == "bot",
+                agent=(data.actor.key or "unknown") if data.actor.kind == "agent" else None,
                 **head,
             )
         case "care.conversation.assigned":
