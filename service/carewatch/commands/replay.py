@@ -19,9 +19,6 @@ from carewatch.wire.rulebooks import encode_document, encode_publication
 BEGINNING = parse_time("0001-01-01T00:00:00.000Z")
 """The folder's rulebook holds from here on: before every event."""
 
-DERIVED = frozenset({"care.conversation.turn_inherited"})
-"""What track wrote itself: skipped, since a replay derives it again."""
-
 
 @click.command()
 @click.argument("events", type=click.File("rb"))
@@ -74,7 +71,7 @@ def command(
         )
     recorded_ticks = "care.tick" in kinds
     for line, kind in _progress(list(zip(lines, kinds, strict=True))):
-        if kind in DERIVED or (ignore_published and kind == "care.rulebook.published"):
+        if ignore_published and kind == "care.rulebook.published":
             continue
         recorded, key = _placed(line)
         if recorded is not None and not recorded_ticks:

@@ -44,6 +44,22 @@ def go_on(step: Step, owed: Obligation, clock: str | None, *, paused: bool) -> N
     _append(step, owed, Span(step.at, clock, paused))
 
 
+def begin_earlier(step: Step, owed: Obligation, since: int) -> None:
+    """The obligation began at `since` already; what is added counts by the first clock it had.
+
+    A breach stays the same breach, so how late the clock is does not grow by it (S9).
+    """
+    before, _ = spent(step, owed, step.at)
+    if owed.spans and owed.spans[0].since == owed.started_at:
+        owed.spans = (owed.spans[0].beginning_at(since), *owed.spans[1:])
+    elif owed.spans:
+        added = owed.spans[0].beginning_at(since)
+        owed.spent_ms += _open_ms(step, added, owed.started_at)
+    owed.started_at = since
+    if owed.instance is not None and owed.instance.state == "breached":
+        owed.instance.breached_ms += spent(step, owed, step.at)[0] - before
+
+
 def note_state(step: Step, owed: Obligation) -> None:
     """From now on nothing is promised; the lifecycle state is noted in case something will be.
 

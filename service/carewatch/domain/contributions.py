@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from carewatch.domain.conversation import Conversation
-from carewatch.domain.facts import Labels, Result, Sample, SessionFact, SlaTransition, Tally
+from carewatch.domain.facts import (
+    HandOver,
+    Labels,
+    Result,
+    Sample,
+    SessionFact,
+    SlaTransition,
+    Tally,
+)
 from carewatch.domain.metric import BUSINESS, Metric
 from carewatch.domain.metrics import BY_ID, SLA_TRANSITIONS
 
@@ -56,6 +64,8 @@ def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
         case Tally():
             metric, own = BY_ID[result.metric], (*base, *result.extra)
             yield Contribution(metric, own, result.at, result.amount, result.of)
+        case HandOver():
+            return  # the turn counts where it goes on
 
 
 def _durations(sample: Sample, metric: Metric, labels: tuple[str, ...]) -> Iterator[Contribution]:

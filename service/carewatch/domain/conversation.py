@@ -23,7 +23,8 @@ class Turn(msgspec.Struct, frozen=True, array_like=True, gc=False):
     started_at: int
     first: bool
     asked: tuple[tuple[str, int], ...] = ()  # its messages: key and instant, up to KEPT
-    more: int = 0  # what else keeps it open: messages beyond those, a hand-off
+    more: int = 0  # what else keeps it open: messages beyond those, a hand-off, an inherited turn
+    hops: int = 0  # how often merges handed its start over
 
 
 class Stay(msgspec.Struct, frozen=True, array_like=True, gc=False):

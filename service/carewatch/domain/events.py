@@ -125,6 +125,41 @@ class Annotated(_Event, frozen=True, tag=11, kw_only=True):
     asks: bool
 
 
+class Merged(_Event, frozen=True, tag=12, kw_only=True):
+    """The conversation became part of another one, its parent `into` (None: nobody says which).
+
+    `itself` when the source names the conversation as its own parent; `stated` when it came as a
+    change of the lifecycle state.
+    """
+
+    into: str | None
+    itself: bool = False
+    stated: bool = False
+
+
+class Inherited(_Event, frozen=True, tag=13, kw_only=True):
+    """What the conversation `child` handed over when the event `merge` made this its parent (E14).
+
+    Channel, account and customer are the child's. `started_at` is the start of the turn that goes
+    on here, None when the child now knows that none does; `hops` says how often it was handed
+    over, this time included. Of one merge the highest `revision` is the truth.
+    """
+
+    child: str
+    merge: str
+    revision: int
+    started_at: int | None
+    hops: int
+
+    def replaces(self, other: "Event") -> bool:
+        """Whether `other` told of the same merge, and is as old or older."""
+        return (
+            isinstance(other, Inherited)
+            and (other.child, other.merge) == (self.child, self.merge)
+            and other.revision <= self.revision
+        )
+
+
 class Stated(_Event, frozen=True, tag=9, kw_only=True):
     """An event without an effect of its own that states the priority."""
 
@@ -140,14 +175,16 @@ Event = (
     | Tagged
     | Deleted
     | Annotated
+    | Merged
+    | Inherited
     | Stated
 )
 
 OPENING_STATES: Final = frozenset({"new", "bot", "queued", "open"})
 """Lifecycle states that open a session (R12)."""
 
-ENDING_STATES: Final = frozenset({"resolved", "closed", "deleted", "merged"})
-"""Lifecycle states that end one (R16)."""
+ENDING_STATES: Final = frozenset({"resolved", "closed", "deleted"})
+"""Lifecycle states that end one (R16); so does `merged`, which is an event of its own."""
 
 Order = tuple[int, int, int, str, int, str]
 
@@ -163,6 +200,8 @@ def rank(event: Event) -> int:
             if event.to in OPENING_STATES:
                 return 1
             return 11 if event.to in ENDING_STATES else 10
+        case Merged() | Inherited():
+            return 11
         case Tagged():
             return 2
         case QueueLeft():

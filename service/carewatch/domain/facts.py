@@ -88,9 +88,26 @@ class Tally(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
     extra: tuple[str, ...] = ()
     amount: int = 1
     of: int = 0
+    business_ms: int | None = None
 
 
-Result = Sample | SessionFact | SlaTransition | Tally
+class HandOver(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5):
+    """A merge moved the open turn of this conversation to its `parent` (E14).
+
+    `at` and `recorded` are those of the event `merge`; `hops` counts how often the turn was
+    handed over, this time included.
+    """
+
+    labels: Labels
+    parent: str
+    merge: str
+    at: int
+    recorded: int
+    started_at: int
+    hops: int
+
+
+Result = Sample | SessionFact | SlaTransition | Tally | HandOver
 
 
 def instant(result: Result) -> int:
@@ -98,5 +115,5 @@ def instant(result: Result) -> int:
     match result:
         case Sample():
             return result.ended_at
-        case SessionFact() | SlaTransition() | Tally():
+        case SessionFact() | SlaTransition() | Tally() | HandOver():
             return result.at

@@ -7,7 +7,7 @@ fire by themselves, each at its own instant (R7).
 from collections.abc import Callable
 from typing import assert_never
 
-from carewatch.domain import obligations, queues, sessions, sla, turns
+from carewatch.domain import merges, obligations, queues, sessions, sla, turns
 from carewatch.domain.conversation import Conversation, Said, Session, Step
 from carewatch.domain.events import (
     OPENING_STATES,
@@ -17,6 +17,8 @@ from carewatch.domain.events import (
     Deleted,
     Event,
     HandedOff,
+    Inherited,
+    Merged,
     Message,
     Opened,
     QueueEntered,
@@ -37,7 +39,9 @@ def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tel
     fire_timers(tenant, state, event.at, books, tell)
     step = Step(tenant, state, books, event.at, event.id, tell)
     before = _matched_by(state)
-    if EXCLUDING.isdisjoint(state.tags) or isinstance(event, Tagged):
+    if isinstance(event, Inherited) and event.started_at is None:
+        pass  # it takes an earlier revision's place in the history, and says nothing itself
+    elif EXCLUDING.isdisjoint(state.tags) or isinstance(event, Tagged):
         _apply_labels(state, event)
         _apply(step, event)
     else:
@@ -98,6 +102,9 @@ def _matched_by(state: Conversation) -> tuple[object, ...]:
 
 
 def _apply_labels(state: Conversation, event: Event) -> None:
+    """The labels after an event (R9); a child's are taken only where nothing else is known."""
+    if isinstance(event, Inherited) and state.account:
+        return
     state.channel = event.channel
     state.account = event.account
     state.role = event.role
@@ -138,6 +145,10 @@ def _apply(step: Step, event: Event) -> None:
                 queues.end_with_turn(step)
                 turns.drop_turn(step, "deleted")
                 step.state.bot_owes = False
+        case Merged():
+            merges.merge(step, event)
+        case Inherited():
+            merges.inherit(step, event)
         case Annotated():
             pass  # the ledger has told the message itself what it needs
         case Stated():
@@ -263,8 +274,6 @@ def _status(step: Step, event: StatusChanged) -> None:
         state.status = to
     elif to == "deleted":
         sessions.end_session(step, "deleted", by_customer=event.by_customer)
-    elif to == "merged":
-        sessions.end_session(step, "merged")
 
 
 def _assigned(step: Step, event: Assigned) -> None:

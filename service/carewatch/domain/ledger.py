@@ -21,6 +21,7 @@ from carewatch.domain.events import (
     Author,
     Deleted,
     Event,
+    Inherited,
     Message,
     Order,
     order,
@@ -62,7 +63,8 @@ class Memory(msgspec.Struct, array_like=True):
 
     `base` is the state before the first of `events` (MessagePack, None for a fresh one), `state`
     the state after all of them and after every timer below `advanced`. `awaited` are the keys of
-    messages that replies named before they arrived (R3).
+    messages that replies named before they arrived (R3), `handed` the newest revision of what
+    each merge among `events` handed over (E14).
     """
 
     tenant: str
@@ -75,6 +77,7 @@ class Memory(msgspec.Struct, array_like=True):
     advanced: int = 0
     causes: dict[bytes, str] = {}
     awaited: tuple[str, ...] = ()
+    handed: dict[str, int] = {}
 
     def next_timer(self, books: Books) -> int | None:
         """When something becomes true by itself, None when nothing will."""
@@ -87,8 +90,11 @@ def new_memory(tenant: str, key: str) -> Memory:
 
 
 def late_reason(memory: Memory | None, event: Event, clock: int) -> LateReason | None:
-    """Why an event comes too late to change anything, None when it does not (R4, R6a)."""
-    if clock - event.at > LATENESS_MS:
+    """Why an event comes too late to change anything, None when it does not (R4, R6a).
+
+    What a child hands over is as late as the event that made it do so, which was judged there.
+    """
+    if clock - event.at > LATENESS_MS and not isinstance(event, Inherited):
         return "too_late"
     if memory is not None and memory.base_order is not None and order(event) < memory.base_order:
         return "history_full"
@@ -100,9 +106,12 @@ def accept(
 ) -> list[Change]:
     """Takes an event in and says what changed; `clock` already knows of its arrival.
 
-    `keep` is how many events can still be derived anew.
+    `keep` is how many events can still be derived anew. An older revision of what was inherited
+    changes nothing.
     """
     memory.recorded = max(memory.recorded, event.recorded)
+    if isinstance(event, Inherited) and _is_replaced(memory, event):
+        return advance(memory, clock, books)
     event = _after_its_question(memory, event)
     state = memory.state
     last = state.last_order
@@ -256,10 +265,16 @@ def _rederive(
     return withdrawn + fresh
 
 
+def _is_replaced(memory: Memory, event: Inherited) -> bool:
+    return any(isinstance(one, Inherited) and one.replaces(event) for one in memory.events)
+
+
 def _concerns_another(memory: Memory, event: Event) -> bool:
     """Whether an event changes what an earlier one means, or is a message that was waited for."""
     if isinstance(event, Message):
         return event.key in memory.awaited
+    if isinstance(event, Inherited):
+        return any(event.replaces(one) for one in memory.events)
     if not isinstance(event, Deleted | Annotated):
         return False
     if any(isinstance(one, Message) and one.key == event.key for one in memory.events):
@@ -274,8 +289,10 @@ def _await(memory: Memory, key: str) -> None:
 
 
 def _with_event(memory: Memory, event: Event) -> list[Event]:
-    """The history with the event in it, and with what it means for others (R3, R8, R19)."""
+    """The history with the event in it, and with what it means for others (R3, R8, R19, E14)."""
     events: list[Event] = [*memory.events, event]
+    if isinstance(event, Inherited):
+        events = [*(one for one in memory.events if not event.replaces(one)), event]
     if isinstance(event, Message | Deleted | Annotated) and (
         not isinstance(event, Message) or event.key in memory.awaited
     ):
@@ -351,3 +368,6 @@ def _fold_away(memory: Memory, clock: int, books: Books, keep: int) -> None:
     memory.base_order = base.last_order
     memory.base = _encode(base)
     del memory.events[:gone]
+    if memory.handed:
+        left = {event.id for event in memory.events}
+        memory.handed = {merge: one for merge, one in memory.handed.items() if merge in left}

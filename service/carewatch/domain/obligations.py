@@ -7,7 +7,7 @@ clocks is told by `sla.settle` at the event's end.
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from carewatch.domain import sla
+from carewatch.domain import clocks, sla
 from carewatch.domain.conversation import Ending, Obligation, Span, Starts, Step
 from carewatch.domain.rulebook import Target
 
@@ -76,15 +76,23 @@ def turn_opened(step: Step, *, first: bool, since: int | None = None) -> None:
 
 
 def turn_began_earlier(step: Step, since: int) -> None:
-    """The open turn inherits the start of a merged conversation's (S15)."""
+    """The open turn inherits the start of a merged conversation's (S15).
+
+    A first reply that is owed from something else than the message, as a policy may have it,
+    stays owed from then.
+    """
     for owed in _open(step, ("first_reply", "next_reply")):
-        if owed.kept or since >= owed.started_at:
+        instance = owed.instance
+        if (owed.kept or since >= owed.started_at) or (
+            instance is not None
+            and owed.target == "first_reply"
+            and instance.promise.starts != "first_customer_message"
+        ):
             continue
         if owed.starts is not None:
             owed.starts.first_customer_message = since
-        if owed.spans:
-            owed.spans = (owed.spans[0].beginning_at(since), *owed.spans[1:])
-        owed.started_at, owed.because = since, "merged"
+        clocks.begin_earlier(step, owed, since)
+        owed.because = "merged"
 
 
 def turn_dropped(step: Step, outcome: Given) -> None:

@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from carewatch.domain import obligations
-from carewatch.domain.conversation import Step, Turn
+from carewatch.domain.conversation import Session, Step, Turn
 from carewatch.domain.facts import Tally
 
 KEPT: Final = 128
@@ -27,11 +29,42 @@ def open_turn(step: Step, asked: str | None = None) -> bool:
         if asked is not None:
             state.turn = _with_message(state.turn, asked, step.at)
         return False
-    first = session.new_contact and session.initiated_by != "agent" and not session.person_wrote
+    first = _is_first(session)
     state.turn = Turn(step.at, first, *(((), 1) if asked is None else (((asked, step.at),), 0)))
     obligations.turn_opened(step, first=first)
     step.say(Tally(step.labels(), "turns_opened", step.at), keep=_OPENED)
     return True
+
+
+def inherit_turn(step: Step, since: int, hops: int) -> bool:
+    """The turn of a merged conversation goes on here, from its own start `since` (E14).
+
+    An open turn takes the earlier of both starts, and stays a first or a next one; else a turn
+    opens, which is a first one where a customer message would open one (R18). Says whether it did.
+    """
+    state = step.state
+    session, turn = state.session, state.turn
+    if session is None:
+        return False
+    if turn is None:
+        first = _is_first(session)
+        state.turn = Turn(since, first, more=1, hops=hops)
+        obligations.turn_opened(step, first=first, since=since)
+        step.say(Tally(step.labels(), "turns_opened", since), keep=_OPENED)
+        return True
+    state.turn = turn = replace(turn, more=turn.more + 1)
+    if since < turn.started_at:
+        state.turn = replace(turn, started_at=since, hops=hops)
+        obligations.turn_began_earlier(step, since)
+        opened = step.take_back(_OPENED)
+        if isinstance(opened, Tally):
+            step.say(replace(opened, at=since), keep=_OPENED)
+    return False
+
+
+def move_away(step: Step) -> None:
+    """The turn goes on in another conversation, and counts as opened there."""
+    step.take_back(_OPENED)
 
 
 def answer_any(step: Step, agent: str | None) -> None:
@@ -85,7 +118,7 @@ def delete_message(step: Step, key: str) -> bool:
     if turn is None or all(key != known for known, _ in turn.asked):
         return False
     asked = tuple(one for one in turn.asked if one[0] != key)
-    step.state.turn = Turn(turn.started_at, turn.first, asked, turn.more)
+    step.state.turn = replace(turn, asked=asked)
     return not asked and not turn.more
 
 
@@ -100,7 +133,12 @@ def _count_answered(step: Step, turn: Turn) -> None:
             step.say(Tally(labels, "messages_answered", at))
 
 
+def _is_first(session: Session) -> bool:
+    """Whether a turn that opens now is the first of a new contact, begun by the customer (R18)."""
+    return session.new_contact and session.initiated_by != "agent" and not session.person_wrote
+
+
 def _with_message(turn: Turn, key: str, at: int) -> Turn:
     if len(turn.asked) < KEPT:
-        return Turn(turn.started_at, turn.first, (*turn.asked, (key, at)), turn.more)
-    return Turn(turn.started_at, turn.first, turn.asked, turn.more + 1)
+        return replace(turn, asked=(*turn.asked, (key, at)))
+    return replace(turn, more=turn.more + 1)

@@ -105,7 +105,11 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processor:
-    """A processor as data. Topics flow downhill: `writes` lie below `reads` in the catalogue."""
+    """A processor as data. Topics flow downhill: `writes` lie below `reads` in the catalogue.
+
+    One record flows upstream: what a merged conversation hands over to its parent (E14), which
+    track writes into the topic that it reads.
+    """
 
     name: str
     reads: str

@@ -12,6 +12,7 @@ from carewatch.processors import PROCESSORS
 from carewatch.processors.base import Output, PartitionContext, Processor, Record, Stage
 from carewatch.wire import topics
 from carewatch.wire.envelope import encode_tick
+from carewatch.wire.hand_overs import is_hand_over
 from carewatch.wire.partitions import partition_of
 
 SECOND_MS: Final = 1000
@@ -47,13 +48,18 @@ class Replay:
         self._clock: int | None = None
 
     def event(self, key: str, value: bytes) -> None:
-        """An event, into the partition of its key."""
+        """An event, into the partition of its key; a hand-over is left out."""
         raw = key.encode()
-        self._feed(topics.EVENTS, partition_of(raw, self._partitions), raw, value)
+        self.recorded(partition_of(raw, self._partitions), raw, value)
 
     def recorded(self, partition: int, key: bytes | None, value: bytes | None) -> None:
-        """A record of any kind as a worker read it, in the partition in which it stands."""
-        self._feed(topics.EVENTS, partition, key, value)
+        """A record of any kind as a worker read it, in the partition in which it stands.
+
+        A recorded hand-over of a merged conversation is left out: it follows from the others, and
+        is derived again (E14).
+        """
+        if not is_hand_over(value):
+            self._feed(topics.EVENTS, partition, key, value)
 
     def everywhere(self, value: bytes) -> None:
         """A control record, into every partition."""

@@ -15,7 +15,7 @@ from carewatch import __version__
 from carewatch.domain import ledger
 from carewatch.domain.contributions import Held, contributions, corrected_by, held
 from carewatch.domain.errors import InvalidRecord, Refused
-from carewatch.domain.facts import Sample, SessionFact, SlaTransition, Tally
+from carewatch.domain.facts import HandOver, Tally
 from carewatch.domain.ledger import Change, Memory
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.policy import Books
@@ -24,12 +24,13 @@ from carewatch.processors import track_rows as rows
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
 from carewatch.processors.seen import Seen, digest
 from carewatch.processors.timers import Timers
+from carewatch.processors.track_results import results
 from carewatch.wire import partials, topics
 from carewatch.wire.dead import dead_headers
 from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.events import Arrived, Gate, Published, Ticked, decode_book, decode_event
 from carewatch.wire.partials import ClockRecord, Partial, Series
-from carewatch.wire.results import encode_late, encode_sample, encode_session, encode_sla
+from carewatch.wire.results import encode_late
 from carewatch.wire.rows import unseal
 
 STAGE: Final = "track"
@@ -225,24 +226,15 @@ class Track:
         if after != before:
             self._shift(before, -1)
             self._shift(after, 1)
+        self._outputs += results(
+            memory,
+            changes,
+            partition=self._partition,
+            sources=self._sources,
+            position=self._position,
+        )
         for change in changes:
-            self._write(memory, change)
             self._add(memory, change, clock)
-
-    def _write(self, memory: Memory, change: Change) -> None:
-        result = change.result
-        match result:
-            case Sample():
-                value = encode_sample(memory.tenant, memory.key, result, change)
-                self._emit(topics.FACTS, memory.key, value)
-            case SessionFact():
-                value = encode_session(memory.tenant, memory.key, result, change)
-                self._emit(topics.FACTS, memory.key, value)
-            case SlaTransition():
-                value = encode_sla(memory.tenant, memory.key, result, change)
-                self._emit(topics.SLA, memory.key, value)
-            case Tally():
-                pass  # a count shows in the metric points only
 
     def _add(self, memory: Memory, change: Change, clock: int) -> None:
         labels = change.result.labels
@@ -260,7 +252,7 @@ class Track:
             )
         if missed:
             self._count("late_facts", memory.tenant, labels.channel, clock)
-        if change.sign < 0 and not isinstance(change.result, Tally):
+        if change.sign < 0 and not isinstance(change.result, Tally | HandOver):
             self._count(
                 "corrections", memory.tenant, labels.channel, clock, corrected_by(change.result)
             )
@@ -277,17 +269,15 @@ class Track:
         labels = (tenant, channel, "none", "normal", *extra)
         self._panes.add(BY_ID[metric], labels, at, 1, 1, self._tick - self._books.max_lateness_ms)
 
-    def _emit(self, topic: str, key: str, value: bytes) -> None:
-        self._outputs.append(
-            Output(topic, self._partition, key.encode(), value, self._position, (CONTENT_TYPE,))
-        )
-
     def _late(self, arrived: Arrived, record: Record, reason: str) -> None:
         self._count("late_events", arrived.tenant, arrived.channel, arrived.recorded)
         value = encode_late(
             arrived.tenant, arrived.identity[1], arrived.recorded, reason, record.value or b"null"
         )
-        self._emit(topics.LATE, arrived.key, value)
+        key, headers = arrived.key.encode(), (CONTENT_TYPE,)
+        self._outputs.append(
+            Output(topics.LATE, self._partition, key, value, self._position, headers)
+        )
 
     def _dead(self, record: Record, reason: str) -> None:
         self._count("dead_events", "none", "none", self._tick)
@@ -392,7 +382,7 @@ def _version(text: str) -> tuple[int, ...]:
 TRACK: Final = Processor(
     name=STAGE,
     reads=topics.EVENTS,
-    writes=(topics.FACTS, topics.SLA, topics.LATE, topics.PARTIALS, topics.DEAD),
+    writes=(topics.EVENTS, topics.FACTS, topics.SLA, topics.LATE, topics.PARTIALS, topics.DEAD),
     build=Track,
 )
 """The processor of conversations."""

@@ -176,6 +176,7 @@ class Inherited(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     started_at: str | None
     revision: int
     hops: int
+    merge: str | None = None
 
 
 class Data(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

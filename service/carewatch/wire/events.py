@@ -168,6 +168,8 @@ def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | No
         case "care.conversation.status_changed":
             lifecycle = data.lifecycle
             assert lifecycle is not None  # noqa: S101 - decode_envelope has checked it
+            if lifecycle.to == "merged":
+                return _merged(data, head, stated=True)
             return events.StatusChanged(
                 to=lifecycle.to,
                 reason=lifecycle.reason,
@@ -199,8 +201,32 @@ def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | No
         case "care.conversation.tagged":
             assert data.tags is not None  # noqa: S101 - as above
             return events.Tagged(added=data.tags.added, removed=data.tags.removed, **head)
+        case "care.conversation.merged":
+            return _merged(data, head, stated=False)
+        case "care.conversation.turn_inherited":
+            return _inherited(data, head)
         case _:
             return events.Stated(**head) if data.priority is not None else None
+
+
+def _merged(data: Data, head: Mapping[str, Any], *, stated: bool) -> events.Merged:
+    assert data.lifecycle is not None  # noqa: S101 - decode_envelope has checked it
+    parent = data.lifecycle.merged_into
+    return events.Merged(into=parent, itself=parent == data.conversation_key, stated=stated, **head)
+
+
+def _inherited(data: Data, head: Mapping[str, Any]) -> events.Inherited:
+    inherited = data.inherited
+    assert inherited is not None  # noqa: S101 - as above
+    since = None if inherited.started_at is None else parse_time(inherited.started_at)
+    return events.Inherited(
+        child=inherited.from_conversation,
+        merge=inherited.merge or head["id"],
+        revision=inherited.revision,
+        started_at=None if since is None else min(since, head["at"]),  # never negative (R3)
+        hops=inherited.hops,
+        **head,
+    )
 
 
 def _message(data: Data, head: Mapping[str, Any]) -> events.Message:

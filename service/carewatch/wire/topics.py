@@ -1,4 +1,7 @@
-"""The topic catalogue, in flow order: a processor writes only below what it reads."""
+"""The topic catalogue, in flow order: a processor writes only below what it reads.
+
+One record is the exception: track writes the hand-over of a merged conversation into `care.events`.
+"""
 
 from dataclasses import dataclass, field
 from typing import Literal

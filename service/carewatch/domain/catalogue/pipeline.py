@@ -42,6 +42,14 @@ METRICS: Final[tuple[Metric, ...]] = (
     count("corrections", "R6", "Withdrawals, by what they take back.", ("metric",)),
     count("duplicate_events", "R2", "Events that had come before."),
     count("excluded_events", "E20", "Events of conversations tagged spam, blocked or test."),
+    count(
+        "dropped_merges", "E14",
+        "Merges into itself, and turns that merges had handed over too often.",
+    ),
+    count(
+        "ignored_events", "Q1, R16",
+        "Events that fit nothing: leaving a queue not entered, an end without an open session.",
+    ),
     count("late_events", "R4", "Events beyond the allowed lateness."),
     planned(count("late_changes", "R6a", "Deletions and annotations that came too late.")),
     count("late_facts", "W4", "Facts and withdrawals for a closed one-minute window."),

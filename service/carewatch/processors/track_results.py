@@ -1,0 +1,53 @@
+"""What became true of a conversation, as records to write.
+
+Results go to the partition number of their source. What a merged conversation hands over is the
+one record that flows upstream: into `care.events`, where its parent stands (E14).
+"""
+
+from collections.abc import Iterator, Sequence
+
+from carewatch.domain.facts import HandOver, Sample, SessionFact, SlaTransition, Tally
+from carewatch.domain.ledger import Change, Memory
+from carewatch.domain.revisions import revisions
+from carewatch.processors.base import Output
+from carewatch.wire import topics
+from carewatch.wire.envelope import CONTENT_TYPE
+from carewatch.wire.hand_overs import encode_hand_over
+from carewatch.wire.partitions import partition_of
+from carewatch.wire.results import encode_sample, encode_session, encode_sla
+
+
+def results(
+    memory: Memory, changes: Sequence[Change], *, partition: int, sources: int, position: int
+) -> Iterator[Output]:
+    """The records of `changes`, in their order; then a revision of every merge they concern.
+
+    `partition` of `sources` is the one of `care.events` in which the cause stands, at `position`.
+    """
+    for change in changes:
+        encoded = _encoded(memory, change)
+        if encoded is not None:
+            topic, value = encoded
+            key = memory.key.encode()
+            yield Output(topic, partition, key, value, position, (CONTENT_TYPE,))
+    for revision in revisions(memory, changes):
+        parent = revision.hand_over.parent.encode()
+        value = encode_hand_over(memory.tenant, memory.key, revision)
+        target = partition_of(parent, sources)
+        yield Output(topics.EVENTS, target, parent, value, position, (CONTENT_TYPE,))
+
+
+def _encoded(memory: Memory, change: Change) -> tuple[str, bytes] | None:
+    """Topic and value of a result; None for what is no record of its own."""
+    tenant, key, result = memory.tenant, memory.key, change.result
+    match result:
+        case Sample():
+            return topics.FACTS, encode_sample(tenant, key, result, change)
+        case SessionFact():
+            return topics.FACTS, encode_session(tenant, key, result, change)
+        case SlaTransition():
+            return topics.SLA, encode_sla(tenant, key, result, change)
+        case Tally():
+            return None  # a count shows in the metric points only
+        case HandOver():
+            return None  # its newest revision is written
