@@ -92,7 +92,7 @@ def test_every_plain_setting_says_what_it_is_for() -> None:
     sections = {
         field.name: field.type
         for field in msgspec.structs.fields(Settings)
-        if field.name not in ("accounts", "privacy", "testing")
+        if field.name not in ("accounts", "privacy", "testing", "failpoints")
     }
     plain = {
         f"CAREWATCH_{name}_{field.name}".upper()
@@ -100,7 +100,7 @@ def test_every_plain_setting_says_what_it_is_for() -> None:
         for field in msgspec.structs.fields(section)
     }
 
-    assert set(list_variables(Settings)) == plain | {"CAREWATCH_TESTING"}
+    assert set(list_variables(Settings)) == plain | {"CAREWATCH_TESTING", "CAREWATCH_FAILPOINTS"}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ Count = Annotated[int, Meta(ge=1, le=10_000)]
 Millis = Annotated[int, Meta(ge=1, le=86_400_000)]
 
 FILE = "carewatch.yaml"
-RULEBOOK_KEYS = frozenset({"tenants"})
+RULEBOOK_KEYS = frozenset({"tenants", "duplicates_within"})
 """Sections of the same file that belong to the rulebook."""
 LEAST_KEY_LENGTH = 16
 """A pseudonym is only as hard to reverse as its key is to guess: 128 bits at the least."""
@@ -161,6 +161,10 @@ class Settings(_Strict, frozen=True):
     testing: Annotated[
         bool, Meta(description="opens what only the project's own tests may use")
     ] = False
+    failpoints: Annotated[
+        str | None,
+        Meta(description="where a worker under test kills or freezes itself: name=kill@3, ..."),
+    ] = None
 
 
 def config_folder(folder: Path | None, environ: Mapping[str, str]) -> tuple[Path, bool]:

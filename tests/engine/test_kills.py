@@ -3,46 +3,19 @@
 import asyncio
 import random
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from carewatch.clock import system_clock
 from carewatch.engine.engine import Engine
 from carewatch.local.kafka import LocalKafka
-from support import counting_worker
+from support.counting_process import worker_process
 from support.lab import Address, Lab, eventually, expected_counts
 
 pytestmark = pytest.mark.broker
 
 BATCH = 40
-
-
-@asynccontextmanager
-async def worker_process(lab: Lab, **worker: object) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A worker in a process of its own; SIGKILL at the end, as everywhere here."""
-    settings = lab.settings(**worker)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(counting_worker.__file__)),
-        lab.name,
-        msgspec.json.encode(settings.kafka).decode(),
-        msgspec.json.encode(settings.worker).decode(),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        assert process.stdout is not None
-        assert await asyncio.wait_for(process.stdout.readline(), 30) == b"started\n"
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 async def load(lab: Lab, keys: list[str], done: asyncio.Event) -> None:

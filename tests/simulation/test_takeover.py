@@ -2,6 +2,7 @@
 
 import pytest
 
+from carewatch.engine.observer import Observer
 from carewatch.engine.partition import Partition
 from carewatch.engine.ports import Message
 from carewatch.processors.base import PartitionContext, Record
@@ -9,7 +10,7 @@ from support.fake_clients import FakeProducer, FakeReader, Host, Weather
 from support.fake_group import Coordinator, FakeGroup
 from support.fake_log import FakeLog
 from support.two_stages import stages
-from support.two_stages.cluster import TIMINGS, TOPICS, SilentObserver
+from support.two_stages.cluster import TIMINGS, TOPICS
 from support.two_stages.stages import SOURCE
 from support.world import Process, World
 
@@ -42,7 +43,7 @@ class Room:
             producers=lambda stated: FakeProducer(host, stated),
             log=reader(host),
             group=group,
-            observer=SilentObserver(),
+            observer=Observer(),
             timings=TIMINGS,
         )
 

@@ -1,4 +1,4 @@
-"""A worker process that counts until it is killed: `counting_worker.py NAME KAFKA WORKER`."""
+"""A worker process that counts until it is killed: `counting_worker.py NAME SETTINGS`."""
 
 import asyncio
 import sys
@@ -10,13 +10,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from carewatch.clock import system_clock
 from carewatch.engine.engine import Engine
-from carewatch.settings import KafkaSettings, Settings, WorkerSettings
+from carewatch.settings import Settings
 from support.lab import Lab
 
 
-async def _main(name: str, kafka: KafkaSettings, worker: WorkerSettings) -> None:
-    lab = Lab(kafka.bootstrap_servers, name=name)
-    engine = Engine([lab.processor], Settings(kafka=kafka, worker=worker), system_clock)
+async def _main(name: str, settings: Settings) -> None:
+    lab = Lab(settings.kafka.bootstrap_servers, name=name)
+    engine = Engine([lab.processor], settings, system_clock)
     await engine.start()
     sys.stdout.write("started\n")
     sys.stdout.flush()
@@ -24,10 +24,4 @@ async def _main(name: str, kafka: KafkaSettings, worker: WorkerSettings) -> None
 
 
 if __name__ == "__main__":
-    asyncio.run(
-        _main(
-            sys.argv[1],
-            msgspec.json.decode(sys.argv[2], type=KafkaSettings),
-            msgspec.json.decode(sys.argv[3], type=WorkerSettings),
-        )
-    )
+    asyncio.run(_main(sys.argv[1], msgspec.json.decode(sys.argv[2], type=Settings)))

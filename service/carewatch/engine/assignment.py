@@ -58,6 +58,7 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         self._assigned: frozenset[int] | None = None
         self._tokens: dict[int, int] = {}
         self._last_token = 0
+        self._reached: dict[int, int] = {}
         self._consumer = AIOKafkaConsumer(
             **options,
             group_id=group,
@@ -154,6 +155,8 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         """What has arrived, waiting a tenth of a second for something (longer in a rebalance)."""
         tokens = dict(self._tokens)
         found = await self._consumer.getmany(timeout_ms=FETCH_MS, max_records=FETCH_RECORDS)
+        for where, records in found.items():
+            self._reached[where.partition] = int(records[-1].timestamp)
         return [
             Fetched(
                 where.partition,
@@ -192,6 +195,10 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         except (IllegalStateError, AssertionError, AttributeError):
             return None
         return None if end is None or end < 0 else max(0, int(end) - int(position))
+
+    def reached(self, partition: int) -> int | None:
+        """When the newest record that was fetched had been written (ms); None before the first."""
+        return self._reached.get(partition)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Every token is over; what is in memory is flushed, and kept in case it comes back."""

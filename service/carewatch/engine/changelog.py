@@ -1,7 +1,7 @@
 """Reading a log to its last stable offset: what a restore stands on, on aiokafka."""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,13 @@ class Restored:
     read: int
 
 
-async def read_newest(log: Log, topic: str, partition: int) -> Restored:
+Progress = Callable[[int, int], None]
+"""Told after each batch: how many rows were read, and about how many are left."""
+
+
+async def read_newest(
+    log: Log, topic: str, partition: int, progress: Progress | None = None
+) -> Restored:
     """The state that the committed rows of one changelog partition add up to.
 
     Ask only after the partition's producer was started: from then on the end cannot move. If it
@@ -46,6 +52,8 @@ async def read_newest(log: Log, topic: str, partition: int) -> Restored:
             else:
                 newest[key] = record.value
         read += len(records)
+        if progress is not None:
+            progress(read, end - records[-1].offset - 1)
     now = await log.stable_end(topic, partition)
     if now != end:
         raise Fenced(f"{topic} partition {partition} went from {end} to {now} while it was read")

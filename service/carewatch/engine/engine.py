@@ -11,9 +11,18 @@ from carewatch.domain.errors import CarewatchError, Retryable
 from carewatch.engine.changelog import KafkaLog
 from carewatch.engine.cluster import check_counts, partition_counts
 from carewatch.engine.connection import kafka_options
-from carewatch.engine.health import HealthServer, ProcessMetrics
+from carewatch.engine.failpoints import (
+    FailingLog,
+    FailingObserver,
+    FailingProducer,
+    read_failpoints,
+)
+from carewatch.engine.health import HealthServer
 from carewatch.engine.lane import FLUSH_AT_ONCE, Lane
-from carewatch.engine.ports import TransactionalProducer
+from carewatch.engine.metrics import ProcessMetrics
+from carewatch.engine.news import News
+from carewatch.engine.observer import Observer, Observers
+from carewatch.engine.ports import Log, TransactionalProducer
 from carewatch.engine.sealing import Seal, SealingProducer
 from carewatch.engine.ticker import Ticker
 from carewatch.engine.transaction import KafkaTransaction
@@ -49,6 +58,12 @@ class Engine:
         self._options = kafka_options(settings.kafka)
         self._seal = seal
         self._metrics = ProcessMetrics(self._registry, clock)
+        self._log: Log = KafkaLog(self._options)
+        self._observer: Observer = Observers(self._metrics, News())
+        self._failpoints = read_failpoints(settings)
+        if self._failpoints is not None:
+            self._log = FailingLog(self._log, self._failpoints)
+            self._observer = Observers(self._observer, FailingObserver(self._failpoints))
         self._health: HealthServer | None = None
         self._lanes: list[Lane] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -126,8 +141,8 @@ class Engine:
                 settings=worker,
                 options=self._options,
                 producers=self._producer,
-                log=KafkaLog(self._options),
-                observer=self._metrics,
+                log=self._log,
+                observer=self._observer,
                 flush_gate=flush_gate,
                 on_lag=self._metrics.lag,
             )
@@ -212,12 +227,16 @@ class Engine:
             logger.warning("%s", notice)
 
     def _producer(self, transactional_id: str) -> TransactionalProducer:
-        producer = KafkaTransaction(
+        producer: TransactionalProducer = KafkaTransaction(
             transactional_id,
             options=self._options,
             transaction_timeout_ms=self._settings.worker.transaction_timeout_ms,
         )
-        return producer if self._seal is None else SealingProducer(producer, self._seal)
+        if self._seal is not None:
+            producer = SealingProducer(producer, self._seal)
+        if self._failpoints is not None:
+            producer = FailingProducer(producer, self._failpoints)
+        return producer
 
     def _enter(self, stage: str) -> None:
         self._stage = stage

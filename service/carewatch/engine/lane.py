@@ -15,8 +15,9 @@ from aiokafka.errors import KafkaError
 
 from carewatch.domain.errors import Refused, Retryable
 from carewatch.engine.assignment import Fetched, KafkaGroup
+from carewatch.engine.observer import Observer
 from carewatch.engine.partition import Partition, Timings
-from carewatch.engine.ports import Log, NotOwner, Observer, ProducerFactory
+from carewatch.engine.ports import Log, NotOwner, ProducerFactory
 from carewatch.processors.base import PartitionContext, Processor
 from carewatch.settings import WorkerSettings
 
@@ -48,7 +49,7 @@ class Lane:
         log: Log,
         observer: Observer,
         flush_gate: asyncio.Semaphore,
-        on_lag: Callable[[str, int, int], None],
+        on_lag: Callable[[str, int, int, int | None], None],
     ) -> None:
         self.processor = processor
         self.refused: dict[int, str] = {}
@@ -74,7 +75,7 @@ class Lane:
             group=processor.group,
             options=options,
             settings=settings,
-            on_revoke=self._flush_before_leaving,
+            on_revoke=self._on_revoke,
         )
 
     @property
@@ -147,10 +148,15 @@ class Lane:
             with contextlib.suppress(NotOwner):
                 self._group.seek(batch.partition, back_to)
 
+    async def _on_revoke(self) -> None:
+        self._observer.revoked(self.processor.name)
+        await self._flush_before_leaving()
+
     # -- opening and closing ---------------------------------------------------------------------
 
     async def _reconcile(self) -> None:
         gate = asyncio.Semaphore(OPEN_AT_ONCE)
+        generation = self._group.generation
 
         async def admit(number: int) -> None:
             async with gate:
@@ -162,6 +168,9 @@ class Lane:
             assigned = self._group.assigned
             if assigned is None:
                 continue
+            if generation != self._group.generation:
+                generation = self._group.generation
+                self._observer.assigned(self.processor.name, assigned)
             gone = [number for number in self._partitions if number not in assigned]
             await asyncio.gather(*(self._give_up(number) for number in gone))
             await asyncio.gather(*(admit(number) for number in sorted(assigned)))
@@ -284,7 +293,7 @@ class Lane:
             for number in self.live:
                 lag = self._group.lag(number)
                 if lag is not None:
-                    self._on_lag(self.processor.reads, number, lag)
+                    self._on_lag(self.processor.reads, number, lag, self._group.reached(number))
 
     def _durable(self) -> dict[int, int]:
         return {

@@ -13,25 +13,27 @@ committed has never happened.
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from carewatch.domain.errors import Permanent, Refused
 from carewatch.engine.changelog import Restored, read_newest
+from carewatch.engine.observer import Flushed, Observer
 from carewatch.engine.ports import (
     Fenced,
     Group,
     Log,
     Message,
     NotOwner,
-    Observer,
     ProducerFactory,
     TransactionalProducer,
 )
 from carewatch.processors.base import Flush, PartitionContext, Processor, Record, Stage
+from carewatch.wire.dead import reason_of
 from carewatch.wire.rows import MARKER_KEY
+from carewatch.wire.topics import DEAD
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +149,9 @@ class Partition:
             async with asyncio.timeout(self._timings.start):
                 await producer.start()
             self._still_owner(token)
-            restored = await read_newest(self._log, self._processor.changelog, self.number)
+            restored = await read_newest(
+                self._log, self._processor.changelog, self.number, self._tell_progress
+            )
             stage = self._processor.build(self._context)
             next_offset = await self._restore(stage, restored, committed)
             if restored.marker is None:
@@ -259,16 +263,13 @@ class Partition:
         live.durable_fed = fed
         live.flushed_at = loop.time()
         live.feeding.set()
-        outputs: dict[str, int] = defaultdict(int)
-        for output in snapshot.outputs:
-            outputs[output.topic] += 1
-        self._observer.flushed(
-            self._processor.name,
-            self.number,
-            outputs=outputs,
+        flushed = Flushed(
+            outputs=Counter(output.topic for output in snapshot.outputs),
+            dead=Counter(reason_of(one.headers) for one in snapshot.outputs if one.topic == DEAD),
             rows=len(snapshot.rows),
             seconds=live.flushed_at - started,
         )
+        self._observer.flushed(self._processor.name, self.number, flushed)
 
     async def _transaction(self, producer: TransactionalProducer, flush: Flush) -> None:
         rows = [Message(row.key, row.value) for row in flush.rows]
@@ -327,6 +328,9 @@ class Partition:
                 "are written again, with the same ids",
             )
         return next_offset
+
+    def _tell_progress(self, read: int, left: int) -> None:
+        self._observer.restoring(self._processor.name, self.number, read=read, left=left)
 
     async def _first_marker(self, producer: TransactionalProducer, stage: Stage) -> None:
         """Written before anything is read: a group offset without a marker means lost state."""

@@ -109,24 +109,3 @@ class Group(Protocol):
 
     def seek(self, partition: int, offset: int) -> None:
         """Moves the position of an owned partition; what is on its way from before is dropped."""
-
-
-class Observer(Protocol):
-    """What a partition tells about itself: counted and timed, never decided upon."""
-
-    def opened(self, stage: str, partition: int, *, rows: int, seconds: float) -> None:
-        """The partition lives: `rows` were restored in `seconds`."""
-
-    def fed(self, stage: str, partition: int, *, records: int) -> None:
-        """`records` were handed to the stage."""
-
-    def flushed(
-        self, stage: str, partition: int, *, outputs: dict[str, int], rows: int, seconds: float
-    ) -> None:
-        """A transaction was committed; `outputs` counts records by topic."""
-
-    def failed(self, stage: str, partition: int, *, fenced: bool) -> None:
-        """The partition dropped its memory and its producer."""
-
-    def closed(self, stage: str, partition: int) -> None:
-        """The partition was given up."""

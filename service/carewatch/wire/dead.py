@@ -59,3 +59,9 @@ def dead_headers(
         ("account", account),
     ]
     return tuple((name, str(value).encode()) for name, value in pairs if value is not None)
+
+
+def reason_of(headers: tuple[tuple[str, bytes], ...]) -> str:
+    """The reason that the headers of a dead letter name; `error` when they name none of ours."""
+    told = dict(headers).get("reason", b"").decode(errors="replace")
+    return told if told in REASONS else "error"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 from carewatch.domain.errors import Refused, Retryable
+from carewatch.engine.observer import Observer
 from carewatch.engine.partition import Partition, Timings
 from carewatch.engine.ports import Message
 from carewatch.processors.base import PartitionContext, Processor
@@ -60,18 +61,6 @@ class Design:
     wall_clock: bool = False
     second_writer: bool = False
     committed_facts: bool = True
-
-
-class SilentObserver:
-    """Counts nothing: the oracle looks at the log, not at what workers say."""
-
-    def opened(self, stage: str, partition: int, *, rows: int, seconds: float) -> None: ...
-    def fed(self, stage: str, partition: int, *, records: int) -> None: ...
-    def flushed(
-        self, stage: str, partition: int, *, outputs: dict[str, int], rows: int, seconds: float
-    ) -> None: ...
-    def failed(self, stage: str, partition: int, *, fenced: bool) -> None: ...
-    def closed(self, stage: str, partition: int) -> None: ...
 
 
 class Worker:
@@ -128,7 +117,7 @@ class Worker:
             ),
             log=design.restore_reader(self.host),
             group=group,
-            observer=SilentObserver(),
+            observer=Observer(),
             timings=TIMINGS,
         )
 

@@ -1,0 +1,179 @@
+"""What a worker process counts about itself; the business series are the board's."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
+
+from carewatch import __version__
+from carewatch.clock import Clock
+from carewatch.engine.observer import STOPS, Flushed, Observer
+from carewatch.wire.dead import REASONS
+from carewatch.wire.topics import DEAD, LATE
+
+STATES: Final = ("starting", "restoring", "running", "refused", "stopping")
+
+_FLUSH_BUCKETS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0)
+
+
+class ProcessMetrics(Observer):
+    """The worker's families, on a registry that is handed in."""
+
+    def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
+        self.restored_rows = 0
+        """Changelog rows read so far, by all partitions."""
+        self._clock = clock
+        self._sources: dict[str, str] = {}
+        where = ("topic", "partition")
+
+        def gauge(name: str, says: str, *labels: str) -> Gauge:
+            return Gauge(name, says, labels, registry=registry)
+
+        def counter(name: str, says: str, *labels: str) -> Counter:
+            return Counter(name, says, labels, registry=registry)
+
+        self._assigned = gauge(
+            "care_partition_assigned_timestamp_seconds",
+            "When this worker began to work on the partition.",
+            *where,
+        )
+        self._stopped = gauge(
+            "care_partition_stopped",
+            "1 while the partition is assigned here and not worked on, by the reason.",
+            *where,
+            "reason",
+        )
+        self._lag = gauge(
+            "care_consumer_lag_records",
+            "Committed records of the partition that were not fetched yet.",
+            *where,
+        )
+        self._lag_seconds = gauge(
+            "care_consumer_lag_seconds",
+            "Age of the newest record fetched while others wait behind it, else 0.",
+            *where,
+        )
+        self._restoring = gauge(
+            "care_restore_remaining_records",
+            "Changelog records still to be read before the partition lives.",
+            *where,
+        )
+        self._partitions = gauge("care_topic_partitions", "Partitions of the topic.", "topic")
+        self._state = Enum(
+            "care_worker_state", "What the worker is doing.", states=STATES, registry=registry
+        )
+        self._events = counter(
+            "care_events_total", "Records of the topic by what became of them.", "topic", "outcome"
+        )
+        self._published = counter(
+            "care_metric_records_published_total", "Records committed to the topic.", "topic"
+        )
+        self._dead = counter(
+            "care_dead_letters_total",
+            "Records of the topic that became dead letters, by the reason.",
+            "topic",
+            "reason",
+        )
+        self._flush = Histogram(
+            "care_flush_duration_seconds",
+            "How long a flush took, from its snapshot to its commit.",
+            ("stage",),
+            buckets=_FLUSH_BUCKETS,
+            registry=registry,
+        )
+        self._failures = counter(
+            "care_flush_failures_total",
+            "Times a partition dropped its memory and had to be restored.",
+            "stage",
+        )
+        self._fencings = counter(
+            "care_fencings_total",
+            "Failures because another owner had taken over, or a transaction timed out.",
+            "stage",
+        )
+        self._rebalances = counter(
+            "care_rebalances_total", "Times the group dealt its partitions out anew.", "stage"
+        )
+        self._restores = counter("care_restores_total", "Partitions restored.", "stage")
+        self._restored_rows = counter("care_restored_rows_total", "Changelog rows read.", "stage")
+        gauge("care_build_info", "Always 1; the version is a label.", "version").labels(
+            __version__
+        ).set(1)
+
+    def expect(self, stage: str, source: str, writes: tuple[str, ...]) -> None:
+        """Creates every series that can be named beforehand: absent and zero look different."""
+        self._sources[stage] = source
+        for outcome in ("processed", "dead", "late"):
+            self._events.labels(source, outcome)
+        for reason in REASONS:
+            self._dead.labels(source, reason)
+        for topic in writes:
+            self._published.labels(topic)
+        for family in (
+            self._flush,
+            self._failures,
+            self._fencings,
+            self._rebalances,
+            self._restores,
+            self._restored_rows,
+        ):
+            family.labels(stage)
+
+    def state(self, state: str) -> None:
+        """One of STATES."""
+        self._state.state(state)
+
+    def partitions(self, topic: str, count: int) -> None:
+        """How many partitions `topic` has."""
+        self._partitions.labels(topic).set(count)
+
+    def lag(self, topic: str, partition: int, records: int, reached: int | None) -> None:
+        """`records` are still to be fetched; `reached` is when the newest fetched was written."""
+        behind = (self._clock() - reached) / 1000 if records and reached is not None else 0.0
+        self._lag.labels(topic, partition).set(records)
+        self._lag_seconds.labels(topic, partition).set(max(0.0, behind))
+
+    def assigned(self, stage: str, partitions: frozenset[int]) -> None:
+        self._rebalances.labels(stage).inc()
+
+    def restoring(self, stage: str, partition: int, *, read: int, left: int) -> None:
+        self._restoring.labels(f"care.state.{stage}", partition).set(left)
+
+    def opened(self, stage: str, partition: int, *, rows: int, seconds: float) -> None:
+        self._assigned.labels(self._sources[stage], partition).set(self._clock() / 1000)
+        self._restoring.remove(f"care.state.{stage}", partition)
+        self._restores.labels(stage).inc()
+        self._restored_rows.labels(stage).inc(rows)
+        self.restored_rows += rows
+
+    def fed(self, stage: str, partition: int, *, records: int) -> None:
+        self._events.labels(self._sources[stage], "processed").inc(records)
+
+    def flushed(self, stage: str, partition: int, flushed: Flushed) -> None:
+        source = self._sources[stage]
+        self._flush.labels(stage).observe(flushed.seconds)
+        for topic, count in flushed.outputs.items():
+            self._published.labels(topic).inc(count)
+        self._events.labels(source, "dead").inc(flushed.outputs.get(DEAD, 0))
+        self._events.labels(source, "late").inc(flushed.outputs.get(LATE, 0))
+        for reason, count in flushed.dead.items():
+            self._dead.labels(source, reason).inc(count)
+
+    def failed(self, stage: str, partition: int, *, fenced: bool) -> None:
+        self._failures.labels(stage).inc()
+        if fenced:
+            self._fencings.labels(stage).inc()
+        self.closed(stage, partition)
+
+    def stopped(self, stage: str, partition: int, reason: str | None) -> None:
+        source = self._sources[stage]
+        for known in STOPS:
+            if known == reason:
+                self._stopped.labels(source, partition, known).set(1)
+            else:
+                self._stopped.remove(source, partition, known)
+
+    def closed(self, stage: str, partition: int) -> None:
+        source = self._sources[stage]
+        for family in (self._assigned, self._lag, self._lag_seconds):
+            family.remove(source, partition)
+        self._restoring.remove(f"care.state.{stage}", partition)
