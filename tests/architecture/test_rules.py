@@ -37,9 +37,6 @@ NOT_YET = {
 """Written down and not built: take the line away with the first proof."""
 
 SAID_ELSEWHERE = {
-    "E13": "an edit has no rule of its own: R5 ranks it, nothing reads it",
-    "E15": "a split is a new conversation; what is sent again counts by R3",
-    "S17": "evaluations and breaches are what the cases count",
     "S19": "nothing here tells people anything: alerts route by time intervals",
 }
 

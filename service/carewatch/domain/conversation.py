@@ -325,3 +325,9 @@ class Step:
     def count(self, metric: str, *extra: str) -> None:
         """Tells one more of a count, now."""
         self.say(Tally(self.labels(), metric, self.at, extra))
+
+    def count_event(self, metric: str) -> None:
+        """Tells one more of a count about events themselves: by tenant and channel alone."""
+        state = self.state
+        labels = Labels(state.channel, state.account, NONE, NONE, "normal", None, None, 0)
+        self.say(Tally(labels, metric, self.at))

@@ -45,7 +45,7 @@ def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tel
         _apply_labels(state, event)
         _apply(step, event)
     else:
-        step.count("excluded_events")
+        step.count_event("excluded_events")
     state.last_order = order(event)
     sla.settle(step, changed=_matched_by(state) != before)
 
@@ -172,7 +172,7 @@ def _message(step: Step, event: Message) -> None:
         case _:
             assert_never(event.author)
     if event.stamped is not None:
-        step.count("negative_clamped")
+        step.count_event("negative_clamped")
     if not event.deleted:
         step.count("messages", event.direction, COUNTED_AS[event.author])
 
@@ -258,8 +258,8 @@ def _status(step: Step, event: StatusChanged) -> None:
         elif to in ("queued", "open") and (was == "bot" or event.from_bot):
             _handed_off(step, to_people=True)
     elif state.session is None:
-        if to == "closed":
-            sessions.close_resolved(step, event.reason)
+        if not (to == "closed" and sessions.close_resolved(step, event.reason)):
+            step.count_event("ignored_events")
     elif to in ("pending", "snoozed"):
         sessions.change_state(step, to)
         obligations.state_changed(step, to)
@@ -312,6 +312,8 @@ def _first_assigned(step: Step, session: Session, agent: str) -> None:
 
 def _handed_off(step: Step, *, to_people: bool) -> None:
     if not to_people:
+        if step.state.session is None:
+            step.count_event("ignored_events")
         sessions.bot_takes(step)
         return
     session = sessions.open_session(step, by=None)

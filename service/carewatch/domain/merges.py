@@ -29,7 +29,7 @@ def merge(step: Step, event: Merged) -> None:
     state = step.state
     state.has_lifecycle = state.has_lifecycle or event.stated
     if event.itself:
-        step.count(_DROPPED)
+        step.count_event(_DROPPED)
         return
     turn = state.turn
     if turn is not None and event.into is not None:
@@ -47,7 +47,7 @@ def merge(step: Step, event: Merged) -> None:
                 )
             )
         else:
-            step.count(_DROPPED)
+            step.count_event(_DROPPED)
     sessions.end_session(step, "merged")
 
 

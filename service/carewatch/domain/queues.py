@@ -54,11 +54,13 @@ def enter(step: Step, queue: str) -> None:
 
 
 def leave(step: Step, queue: str, outcome: QueueOutcome) -> None:
-    """`queue.left`: ends the stay in that queue; without one it says nothing (Q1)."""
+    """`queue.left`: ends the stay in that queue; without one it is ignored and counted (Q1)."""
     stay = step.state.stay
-    if stay is not None and not stay.implicit and stay.queue == queue:
-        step.state.stay = None
-        _end(step, stay, outcome)
+    if stay is None or stay.implicit or stay.queue != queue:
+        step.count_event("ignored_events")
+        return
+    step.state.stay = None
+    _end(step, stay, outcome)
 
 
 def wait(step: Step, *, by_handoff: bool = False) -> None:

@@ -166,12 +166,14 @@ def _resolved(step: Step, session: Session, resolver: str | None) -> None:
         step.sample("human_resolution_time", session.last_handoff_at, agent=resolver)
 
 
-def close_resolved(step: Step, reason: str | None) -> None:
-    """A `closed` after `resolved` is told, and changes nothing else (R16)."""
+def close_resolved(step: Step, reason: str | None) -> bool:
+    """A `closed` after `resolved` is told, and changes nothing else (R16). Says whether it was."""
     state = step.state
-    if state.session is None and state.ended_by == "resolved" and state.status != "closed":
-        state.status = "closed"
-        _tell(step, "closed", reason=reason)
+    if state.ended_by != "resolved" or state.status == "closed":
+        return False
+    state.status = "closed"
+    _tell(step, "closed", reason=reason)
+    return True
 
 
 def may_idle(state: Conversation) -> bool:
