@@ -2,21 +2,15 @@
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from carewatch.local import comparison, demo_config
-from carewatch.processors.base import Output
-from carewatch.processors.replay import Replay
 from carewatch.wire import topics
-from support.deployment import Deployment, Stored, Worker, deployed
+from support.deployment import Deployment, Worker, deployed
 from support.eventually import eventually
+from support.verdicts import Ran, look_at, net, newest, repeated
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -33,7 +27,6 @@ SHORT_TIMEOUTS = {
     "CAREWATCH_WORKER_FLUSH_TIMEOUT_MS": "3000",
 }
 CHANGELOG = "care.state.track"
-Result = dict[str, Any]
 
 
 async def more_rows(deployment: Deployment, than: int) -> None:
@@ -67,35 +60,6 @@ async def disturb(deployment: Deployment, worker: Worker) -> Worker:
     return worker
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a run left: the simulator's manifest, the board, every committed record by topic."""
-
-    manifest: dict[str, Any]
-    board: dict[str, Any]
-    records: dict[str, list[Stored]]
-
-    @cached_property
-    def replayed(self) -> dict[str, list[Output]]:
-        """What the processors make of the recorded events, undisturbed.
-
-        The partitions are merged by time; within each the log's own order holds.
-        """
-        written: dict[str, list[Output]] = {}
-        replay = Replay(
-            lambda output: written.setdefault(output.topic, []).append(output),
-            partitions=1 + max(event.partition for event in self.records[topics.EVENTS]),
-        )
-        reached: Counter[int] = Counter()
-        events = []
-        for event in self.records[topics.EVENTS]:
-            reached[event.partition] = max(reached[event.partition], event.at)
-            events.append((reached[event.partition], event))
-        for _, event in sorted(events, key=lambda one: one[0]):
-            replay.recorded(event.partition, event.key, event.value)
-        return written
-
-
 async def run(folder: Path) -> Ran:
     """Traffic while workers die, come and go, until everything has settled."""
     manifest_file = folder / "manifest.json"
@@ -111,31 +75,7 @@ async def run(folder: Path) -> Ran:
         await disturb(deployment, deployment.first_worker)
         await traffic.succeed()
         manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
-        await deployment.passed(manifest["settled_at_ms"] + 2000)
-        names = (topics.EVENTS, topics.FACTS, topics.SLA, topics.METRICS)
-        records = {name: await deployment.committed(name) for name in names}
-        return Ran(manifest, await deployment.board(), records)
-
-
-def net(records: Iterable[Stored | Output]) -> dict[str, Result]:
-    """Results that were not withdrawn, by id."""
-    documents = [json.loads(record.value or b"") for record in records]
-    gone = {document["data"]["corrects"] for document in documents}
-    return {
-        document["id"]: document
-        for document in documents
-        if document["data"]["sign"] > 0 and document["id"] not in gone
-    }
-
-
-def newest(records: Iterable[Stored | Output]) -> dict[bytes | None, Result]:
-    """The newest point of each key, without how it came about and without the pipeline's clocks."""
-    points: dict[bytes | None, Result] = {}
-    for record in records:
-        data = json.loads(record.value or b"null")["data"]
-        if "partition" not in data:
-            points[record.key] = {**data, "pane": None, "revision": None}
-    return points
+        return await look_at(deployment, manifest)
 
 
 @pytest.fixture(scope="module")
@@ -153,10 +93,8 @@ def test_totals_are_what_the_simulator_states(ran: Ran) -> None:
 
 @pytest.mark.parametrize("topic", [topics.FACTS, topics.SLA])
 def test_every_result_is_there_exactly_once(ran: Ran, topic: str) -> None:
-    ids = Counter(json.loads(record.value or b"")["id"] for record in ran.records[topic])
-
-    assert len(ids) > 100
-    assert [name for name, count in ids.items() if count > 1] == []
+    assert len(ran.records[topic]) > 100
+    assert repeated(ran.records[topic]) == []
 
 
 @pytest.mark.parametrize("topic", [topics.FACTS, topics.SLA])

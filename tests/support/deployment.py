@@ -44,10 +44,15 @@ class Deployment:
     """
 
     def __init__(
-        self, folder: Path, config: Path, secrets: Mapping[str, str], **settings: str
+        self,
+        folder: Path,
+        config: Path,
+        secrets: Mapping[str, str],
+        kafka: LocalKafka | None = None,
+        **settings: str,
     ) -> None:
         self.folder = folder
-        self.kafka = LocalKafka(folder / "kafka")
+        self.kafka = LocalKafka(folder / "kafka") if kafka is None else kafka
         self.partitions = load_settings(config, secrets, secrets="none").kafka.partitions
         self.gateway_url = f"http://{HOST}:{(gateway := free_port())}"
         self.gateway_metrics_url = f"http://{HOST}:{(metrics := free_port())}"
@@ -102,11 +107,14 @@ class Deployment:
         child.start()
         return child
 
-    def worker(self, slot: str = "0") -> "Worker":
+    def worker(self, slot: str = "0", **settings: str) -> "Worker":
         """A worker process; the same slot takes over what a dead one of that name had."""
         port = free_port()
         child = self.start(
-            "worker", CAREWATCH_WORKER_SLOT=slot, CAREWATCH_WORKER_METRICS_PORT=str(port)
+            "worker",
+            CAREWATCH_WORKER_SLOT=slot,
+            CAREWATCH_WORKER_METRICS_PORT=str(port),
+            **settings,
         )
         return Worker(child, f"http://{HOST}:{port}")
 
@@ -136,12 +144,14 @@ class Deployment:
 
         await eventually(beyond, within_s=SETTLE_S)
 
-    async def committed(self, *names: str) -> list[Stored]:
+    async def committed(
+        self, *names: str, isolation_level: str = "read_committed"
+    ) -> list[Stored]:
         """Every committed record of some topics, in order within each partition.
 
         Read by plain code of the client library, which shares nothing with the engine's.
         """
-        async with self._reading(*names, isolation_level="read_committed") as consumer:
+        async with self._reading(*names, isolation_level=isolation_level) as consumer:
             left = consumer.assignment()
             ends = await consumer.end_offsets(left)
             found: list[Stored] = []
@@ -222,7 +232,7 @@ async def deployed(
     folder: Path, config: Path, secrets: Mapping[str, str], **settings: str
 ) -> AsyncIterator[Deployment]:
     """A deployment for as long as the block lasts."""
-    deployment = Deployment(folder, config, secrets, **settings)
+    deployment = Deployment(folder, config, secrets, None, **settings)
     try:
         await deployment.come_up()
         yield deployment

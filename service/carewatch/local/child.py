@@ -60,6 +60,17 @@ class Child:
         return None if self._guard is None else self._guard.poll()
 
     @property
+    def program_pid(self) -> int | None:
+        """The process id of the program itself, below its guard; None when it has ended."""
+        if self._guard is None:
+            return None
+        try:
+            listed = Path(f"/proc/{self._guard.pid}/task/{self._guard.pid}/children").read_text()
+        except OSError:
+            return None
+        return int(listed.split()[0]) if listed.strip() else None
+
+    @property
     def running(self) -> bool:
         """Whether it was started and has not ended."""
         return self._guard is not None and self._guard.poll() is None
