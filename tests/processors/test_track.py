@@ -8,6 +8,7 @@ import pytest
 from carewatch.domain.errors import Refused
 from carewatch.domain.times import format_time
 from carewatch.processors.base import Output, PartitionContext, Record, Row
+from carewatch.processors.replay import Replay
 from carewatch.processors.track import Track
 from carewatch.wire import partials, topics
 from carewatch.wire.envelope import encode_tick
@@ -354,3 +355,18 @@ def test_a_close_after_the_resolution_is_told_once_and_the_case_can_still_be_reo
 
     transitions = [one["data"]["transition"] for one in told if "transition" in one["data"]]
     assert transitions == ["opened", "resolved", "closed", "reopened"]
+
+
+@pytest.mark.parametrize(("hours", "repeats"), [(1, 1), (2, 1), (3, 0)])
+def test_an_id_is_remembered_as_long_as_the_rulebook_says(hours: int, repeats: int) -> None:
+    written: list[Output] = []
+    driver = Replay(written.append)
+    driver.everywhere(publication(POLICY, duplicates_within="2h"))
+    one = message(0, id_="e1")
+    driver.event("c1", encode(one))
+    driver.event("c1", encode(one | {"recordedtime": format_time(START + hours * HOUR)}))
+    driver.tick(START + 4 * HOUR)
+
+    totals = {k: v["value"] for k, v in points(written).items() if "|total|" in k}
+    counted = [value for key, value in totals.items() if "|duplicate_events|" in key]
+    assert [repeats] * repeats == counted

@@ -145,9 +145,20 @@ def test_a_file_that_would_be_overlooked_is_a_mistake(folder: Any) -> None:
             'tenants.a.time_zone: unknown key; did you mean "timezone"?',
         ),
         ("tennants: {}", 'tennants: unknown key; did you mean "tenants"?'),
+        (
+            "duplicates_within: 7d",
+            (
+                "duplicates_within: '7d': days are refused, since a day is read as 24 hours or as "
+                "one working day; write 168h if you mean hours"
+            ),
+        ),
+        (
+            "duplicates_within: 7",
+            "duplicates_within: expected text, got the number 7; write it in quotes",
+        ),
     ],
 )
-def test_mistakes_in_tenants_name_key_and_remedy(folder: Any, text: str, expected: str) -> None:
+def test_mistakes_in_carewatch_yaml_name_key_and_remedy(folder: Any, text: str, expected: str) -> None:
     folder.write("carewatch.yaml", text + "\n")
 
     assert folder.mistakes() == [f"carewatch.yaml:1: {expected}"]

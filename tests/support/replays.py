@@ -35,9 +35,13 @@ def publication(
     number: int = 1,
     effective_at: int = BEGINNING,
     schedules: Sequence[Schedule] = (),
+    duplicates_within: str = "168h",
 ) -> bytes:
     """The control record of a rulebook with these policies."""
-    canonical = encode_document(Document(policies=list(policies), schedules=list(schedules)))
+    document = Document(
+        policies=list(policies), schedules=list(schedules), duplicates_within=duplicates_within
+    )
+    canonical = encode_document(document)
     return encode_publication(
         number=number, canonical=canonical, effective_at=effective_at, recorded_at=effective_at
     )

@@ -98,6 +98,7 @@ class Book:
     _profiles: dict[tuple[str, str], ProfileRules] = field(default_factory=dict)
     _calendars: dict[str, Calendar] = field(default_factory=dict, compare=False)
     changes: tuple[int, ...] = ()
+    duplicates_within_ms: int = 0
     _eras: list[int] = field(default_factory=list, compare=False)
     _in_force: list[tuple[_Compiled, ...]] = field(default_factory=list, compare=False)
     _matched: dict[tuple[int, Subject], _Compiled | None] = field(
@@ -105,6 +106,7 @@ class Book:
     )
 
     def __post_init__(self) -> None:
+        self.duplicates_within_ms = parse_duration(self.document.duplicates_within)
         self._calendars = compile_calendars(self.document.schedules)
         self._policies = tuple(_compile(policy) for policy in self.document.policies)
         self._versions = {(c.policy.policy, c.policy.version): c for c in self._policies}

@@ -185,9 +185,14 @@ class Channels(_Strict, frozen=True, kw_only=True):
 
 
 class Document(_Strict, frozen=True, kw_only=True):
-    """A whole rulebook. Lists are sorted by name and version, so that equal rules hash equally."""
+    """A whole rulebook. Lists are sorted by name and version, so that equal rules hash equally.
+
+    `duplicates_within` is how long an event's id is remembered. Results depend on it, so it
+    belongs to what the log holds: a worker and a replay could have two settings.
+    """
 
     tenants: dict[str, Tenant] = {}
+    duplicates_within: str = "168h"
     policies: list[Policy] = []
     schedules: list[Schedule] = []
     channels: Channels = Channels()

@@ -142,7 +142,8 @@ class Track:
     def _on_event(self, arrived: Arrived, record: Record) -> None:
         key = (arrived.tenant, arrived.key)
         self._log_clock = max(self._log_clock, arrived.recorded)
-        if self._seen.is_repeat(key, digest(arrived.identity), arrived.recorded):
+        id_ = digest(*key, *arrived.identity)
+        if self._seen.is_repeat(id_, arrived.recorded, self._remembers_since()):
             self._count("duplicate_events", arrived.tenant, arrived.channel, arrived.recorded)
             return
         memory = self._memories.get(key)
@@ -170,6 +171,10 @@ class Track:
         before = held(memory.tenant, memory.state)
         self._changed(memory, before, ledger.accept(memory, event, clock, self._books), clock)
 
+    def _remembers_since(self) -> int:
+        """Ids that arrived before this instant of the log clock are forgotten (R2)."""
+        return self._log_clock - self._books.at(self._log_clock).duplicates_within_ms
+
     def _on_tick(self, at: int) -> None:
         if at < self._tick:
             return  # from a second ticker that lags: it does no harm
@@ -182,7 +187,7 @@ class Track:
             self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
         self._publish_panes()
         self._panes.close(at - self._books.max_lateness_ms)
-        self._seen.forget(self._log_clock)
+        self._seen.forget(self._remembers_since())
 
     def _on_rulebook(self, published: Published) -> None:
         book = published.book
@@ -330,8 +335,7 @@ class Track:
                 memory = rows.decode_memory(value)
                 self._memories[memory.tenant, memory.key] = memory
             case rows.IDS:
-                conversation, hour = rows.read_ids_key(key)
-                self._seen.restore(conversation, hour, unseal(value))
+                self._seen.restore(rows.read_ids_key(key), unseal(value))
             case rows.PANE:
                 pane_key = rows.read_pane_key(key)
                 pane, changed = rows.decode_pane(pane_key, value)
@@ -355,10 +359,9 @@ class Track:
             for key in sorted(self._touched)
         ]
         out += [
-            Row(rows.ids_key(*item), rows.encode_ids(self._seen.bucket(*item)))
-            for item in sorted(self._seen.touched)
+            Row(rows.ids_key(block), None if ids is None else rows.encode_ids(ids))
+            for block, ids in self._seen.take_rows()
         ]
-        out += [Row(rows.ids_key(*item), None) for item in sorted(self._seen.dropped)]
         out += [
             Row(rows.pane_key(key), rows.encode_pane(pane, changed=changed))
             for key, pane, changed in self._panes.take_touched()
@@ -369,8 +372,6 @@ class Track:
             for number in sorted(self._new_books)
         ]
         self._touched.clear()
-        self._seen.touched.clear()
-        self._seen.dropped.clear()
         self._new_books.clear()
         return out
 

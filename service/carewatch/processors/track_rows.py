@@ -14,6 +14,7 @@ from carewatch.domain.events import Event
 from carewatch.domain.ledger import Memory
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.windows import PaneKey
+from carewatch.processors.seen import Block
 from carewatch.wire.partials import accumulator_type
 from carewatch.wire.rows import seal, unseal
 
@@ -68,7 +69,7 @@ _pane: Final = msgspec.msgpack.Decoder(PaneRow)
 _rulebook: Final = msgspec.msgpack.Decoder(RulebookRow)
 _memory: Final = msgspec.msgpack.Decoder(MemoryRow)
 _LEFT_OUT: Final = ""
-_ids_key: Final = msgspec.msgpack.Decoder(tuple[str, str, str, int])
+_ids_key: Final = msgspec.msgpack.Decoder(tuple[str, int, int])
 _rulebook_key: Final = msgspec.msgpack.Decoder(tuple[str, int])
 
 
@@ -84,13 +85,13 @@ def conversation_key(tenant: str, key: str) -> bytes:
     return _encoder.encode((CONVERSATION, tenant, key))
 
 
-def ids_key(conversation: tuple[str, str], hour: int) -> bytes:
-    return _encoder.encode((IDS, *conversation, hour))
+def ids_key(block: Block) -> bytes:
+    return _encoder.encode((IDS, *block))
 
 
-def read_ids_key(key: bytes) -> tuple[tuple[str, str], int]:
-    _, tenant, conversation, hour = _ids_key.decode(key)
-    return (tenant, conversation), hour
+def read_ids_key(key: bytes) -> Block:
+    _, hour, number = _ids_key.decode(key)
+    return Block(hour, number)
 
 
 def pane_key(key: PaneKey) -> bytes:

@@ -26,7 +26,7 @@ _DURATIONS: Final = ("window_lateness", "reopen_within", "short_abandon")
 
 
 def read_rulebook(folder: Path, *, only_computed: bool = True) -> Document:
-    """The rulebook in a folder: `tenants` of carewatch.yaml, policies/, schedules/, channels.yaml.
+    """The rulebook in a folder: its keys of carewatch.yaml, policies/, schedules/, channels.yaml.
 
     Only carewatch.yaml must exist, and it may hold `tenants` alone. `only_computed` also refuses
     what is valid and not computed yet. Raises ConfigError with every mistake on a line of its own.
@@ -51,6 +51,7 @@ def read_document(
     # A schedule with a mistake is still there: whoever names it makes none.
     names = {str(file.value.get("schedule")) for file in schedule_files}
     tenants = _read_tenants(main, names, found) if main is not None else {}
+    duplicates_within = _read_duplicates_within(main, found) if main is not None else ""
     check_schedules(schedules)
     check_policies(policies, names)
     if only_computed:
@@ -61,6 +62,7 @@ def read_document(
         return None
     return Document(
         tenants={name: placed.value for name, placed in sorted(tenants.items())},
+        duplicates_within=duplicates_within,
         policies=sorted((one.value for one in policies), key=lambda one: (one.policy, one.version)),
         schedules=sorted(
             (one.value for one in schedules), key=lambda one: (one.schedule, one.version)
@@ -104,6 +106,17 @@ def _read_tenants(
     for placed in tenants.values():
         _check_tenant(placed, schedules)
     return tenants
+
+
+def _read_duplicates_within(file: YamlFile, found: list[Mistake]) -> str:
+    key = "duplicates_within"
+    written = decode(file, file.value.get(key, Document().duplicates_within), (key,), str, found)
+    if written is not None:
+        try:
+            parse_duration(written)
+        except ValueError as error:
+            found.append(file.mistake((key,), str(error)))
+    return written or ""
 
 
 def _check_tenant(placed: Placed[Tenant], schedules: Collection[str]) -> None:
