@@ -69,7 +69,7 @@ async def test_a_worker_that_dies_there_loses_and_repeats_nothing(
         async with worker_process(lab, **quick):
             await lab.until_counted(expected_counts(KEYS[:200]))
 
-    async with worker_process(lab, failpoints=f"{name}=kill", **quick) as dying:
+    async with worker_process(lab, f"{name}=kill", **quick) as dying:
         await lab.produce(KEYS[200:])
         status = await asyncio.wait_for(dying.wait(), DEADLINE_S)
     async with worker_process(lab, **quick):
@@ -87,7 +87,7 @@ async def test_a_worker_that_dies_while_partitions_leave_it_loses_and_repeats_no
         await lab.produce(KEYS, partition=partition)
     short = {"session_timeout_ms": 2000}
 
-    async with worker_process(lab, failpoints="after_revoke=kill", **short) as dying:
+    async with worker_process(lab, "after_revoke=kill", **short) as dying:
 
         async def begun() -> bool:
             return bool(await lab.counted(0))
@@ -112,7 +112,7 @@ async def test_a_worker_frozen_in_its_commit_writes_nothing_twice(broker: Addres
     await lab.produce(KEYS)
     short = {"session_timeout_ms": 2000, "flush_interval_ms": 20}
 
-    async with worker_process(lab, failpoints="during_commit=stop@2", **short) as sleeper:
+    async with worker_process(lab, "during_commit=stop@2", **short) as sleeper:
         other = Engine([lab.processor], lab.settings(**short), system_clock)
         await other.start()
         try:

@@ -1,16 +1,29 @@
 """What a partition refuses to work on, and that it names topic, partition and remedy."""
 
+import asyncio
 import json
 
 import pytest
 
 from carewatch.clock import system_clock
+from carewatch.domain.errors import Refused
 from carewatch.engine.changelog import KafkaLog
 from carewatch.engine.engine import Engine
 from carewatch.engine.ports import Message
 from carewatch.engine.transaction import KafkaTransaction
 from carewatch.wire.rows import MARKER_KEY, seal
-from support.lab import Address, Lab, commit_group_offset, delete_before, eventually
+from support.counting import counting_processor
+from support.lab import (
+    Address,
+    Lab,
+    add_partition,
+    commit_group_offset,
+    create_topics,
+    delete_before,
+    delete_topics,
+    eventually,
+    recreate,
+)
 
 pytestmark = pytest.mark.broker
 
@@ -78,7 +91,8 @@ async def test_a_group_offset_without_a_marker(lab: Lab) -> None:
 async def test_a_marker_above_the_end_of_the_source(lab: Lab) -> None:
     await keep(lab, marker(4))
 
-    assert "the marker says 4" in await refusal(lab)
+    assert "the marker says 4, but" in (text := await refusal(lab))
+    assert "ends at 3: it was created anew" in text
 
 
 async def test_a_marker_below_the_first_offset_of_the_source(lab: Lab) -> None:
@@ -89,7 +103,7 @@ async def test_a_marker_below_the_first_offset_of_the_source(lab: Lab) -> None:
         == 2
     )
 
-    assert "offsets 2 to 3" in await refusal(lab)
+    assert "begins at 2: 1 offsets were removed" in await refusal(lab)
 
 
 async def test_a_marker_behind_the_group(lab: Lab) -> None:
@@ -114,3 +128,61 @@ async def test_a_group_offset_that_expired_is_no_reason_to_refuse(lab: Lab) -> N
         await lab.until_counted(["b:5", "c:1"])
     finally:
         await engine.stop()
+
+
+async def test_a_source_that_was_created_anew_between_two_runs(lab: Lab) -> None:
+    """Nothing is read from its beginning as if it were the old one."""
+    engine = Engine([lab.processor], lab.settings(), system_clock)
+    try:
+        await engine.start()
+        await lab.until_counted(["a:1", "b:1", "c:1"])
+    finally:
+        await engine.stop()
+    await recreate(lab)
+    again = Engine([lab.processor], lab.settings(), system_clock)
+    try:
+        await again.start()
+
+        async def decided() -> bool:
+            return bool(again.refused) or bool(again.live(lab.name))
+
+        await eventually(decided)
+        text = again.refused[lab.name, 0]
+    finally:
+        await again.stop()
+
+    assert "it was created anew" in text or "has lost its tail" in text
+    assert await lab.counted() == ["a:1", "b:1", "c:1"]
+
+
+async def test_partitions_added_while_a_worker_runs_end_it(lab: Lab) -> None:
+    engine = Engine([lab.processor], lab.settings(), system_clock)
+    try:
+        await engine.start()
+        await lab.until_counted(["a:1", "b:1", "c:1"])
+        await add_partition(lab)
+        engine._lanes[0]._group._consumer._client.force_metadata_update()
+
+        with pytest.raises(Refused, match=r"has 2 partitions, and had 1 .* Remedy"):
+            await asyncio.wait_for(engine.failed(), 30)
+    finally:
+        await engine.stop()
+
+
+async def test_a_changelog_that_forgets_is_refused_before_anything_is_read(
+    broker: Address,
+) -> None:
+    """A topic of the catalogue as a cluster's own defaults would make it."""
+    await create_topics(broker.bootstrap_servers, {"care.state.customer": 8, "care.customer": 8})
+    processor = counting_processor("customer", reads="care.customer", results="refused.results")
+    await create_topics(broker.bootstrap_servers, {"refused.results": 8})
+    settings = Lab(broker.bootstrap_servers).settings()
+    engine = Engine([processor], settings, system_clock)
+    try:
+        with pytest.raises(
+            Refused, match=r"care\.state\.customer: cleanup\.policy=delete, must be compact.*remedy"
+        ):
+            await engine.start()
+    finally:
+        await engine.stop()
+        await delete_topics(broker.bootstrap_servers, "care.state.customer", "care.customer")

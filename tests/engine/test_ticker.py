@@ -28,7 +28,7 @@ def test_a_timer_that_wakes_early_still_means_the_second_it_was_set_for(
 async def test_ticks_follow_the_restore_and_what_the_log_already_held(broker: Address) -> None:
     """The stage's first marker is committed before the first tick is in the log."""
     lab = Lab(broker.bootstrap_servers)
-    await create_topics(broker.bootstrap_servers, {EVENTS: 8})
+    await create_topics(broker.bootstrap_servers, {EVENTS: 8}, {"max.message.bytes": "4194304"})
     processor = counting_processor(lab.name, reads=EVENTS, results=lab.results)
     await create_topics(broker.bootstrap_servers, {lab.results: 8, processor.changelog: 8})
     before = {p: len(await read_committed(broker.bootstrap_servers, EVENTS, p)) for p in range(8)}

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from carewatch.engine.catalogue import plan_topics
+from carewatch.engine.topics import apply_topics
 from carewatch.local.kafka import LocalKafka
+from carewatch.settings import KafkaSettings
 from carewatch.wire.topics import COMMANDS as COMMANDS_TOPIC
-from carewatch.wire.topics import TOPICS
 from support import agent_worker
-from support.lab import create_topics, produce
+from support.lab import produce
 
 pytestmark = pytest.mark.broker
 
@@ -30,13 +32,14 @@ WAITING = "waiting for Kafka"
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     """A Kafka of this module's own, with all topics: it is taken away in between."""
-    counts = {"source": 2, "partials": 2, "metrics": 2, "one": 1}
     with LocalKafka(tmp_path_factory.mktemp("kafka")) as started:
-        asyncio.run(
-            create_topics(
-                started.bootstrap_servers, {topic.name: counts[topic.count] for topic in TOPICS}
-            )
+        settings = KafkaSettings(
+            bootstrap_servers=started.bootstrap_servers,
+            partitions=2,
+            partials_partitions=2,
+            metrics_partitions=2,
         )
+        asyncio.run(apply_topics(plan_topics({}, settings), settings))
         yield started
 
 

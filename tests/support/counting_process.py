@@ -16,7 +16,7 @@ START_S = 30
 
 @asynccontextmanager
 async def worker_process(
-    lab: Lab, *, failpoints: str | None = None, **worker: object
+    lab: Lab, failpoints: str | None = None, /, **worker: object
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A worker that has started; SIGKILL at the end, if it lives until then.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.errors import TopicAlreadyExistsError
 
 from carewatch.processors.base import Processor, Record
@@ -105,7 +105,7 @@ def expected_counts(keys: Sequence[str]) -> list[str]:
 async def create_topics(
     bootstrap_servers: str, counts: dict[str, int], config: dict[str, str] | None = None
 ) -> None:
-    """Creates what does not exist yet."""
+    """Creates what does not exist yet, and returns when the broker's metadata has it."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:
@@ -115,6 +115,11 @@ async def create_topics(
             )
             for _, code, text in answer.topic_errors:
                 assert code in {0, TopicAlreadyExistsError.errno}, text
+
+        async def known() -> bool:
+            return set(counts) <= set(await admin.list_topics())
+
+        await eventually(known)
     finally:
         await admin.close()
 
@@ -194,3 +199,34 @@ async def delete_before(lab: Lab, offset: int) -> None:
         await admin.delete_records({TopicPartition(lab.source, 0): RecordsToDelete(offset)})
     finally:
         await admin.close()
+
+
+async def add_partition(lab: Lab) -> None:
+    """Gives the source one partition more, as somebody with the rights may do at any time."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=lab.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_partitions({lab.source: NewPartitions(lab.partitions + 1)})
+    finally:
+        await admin.close()
+
+
+async def delete_topics(bootstrap_servers: str, *topics: str) -> None:
+    """Deletes topics, and returns when they are gone for everybody who asks."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_topics(list(topics))
+
+        async def gone() -> bool:
+            return not set(topics) & set(await admin.list_topics())
+
+        await eventually(gone)
+    finally:
+        await admin.close()
+
+
+async def recreate(lab: Lab) -> None:
+    """Deletes the source and creates it anew, empty."""
+    await delete_topics(lab.bootstrap_servers, lab.source)
+    await create_topics(lab.bootstrap_servers, {lab.source: lab.partitions})

@@ -196,6 +196,12 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
             return None
         return None if end is None or end < 0 else max(0, int(end) - int(position))
 
+    @property
+    def partition_count(self) -> int | None:
+        """How many partitions the source has by the newest metadata; None while unknown."""
+        known = self._consumer.partitions_for_topic(self._topic)
+        return len(known) if known else None
+
     def reached(self, partition: int) -> int | None:
         """When the newest record that was fetched had been written (ms); None before the first."""
         return self._reached.get(partition)

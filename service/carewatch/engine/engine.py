@@ -25,10 +25,11 @@ from carewatch.engine.observer import Observer, Observers
 from carewatch.engine.ports import Log, TransactionalProducer
 from carewatch.engine.sealing import Seal, SealingProducer
 from carewatch.engine.ticker import Ticker
+from carewatch.engine.topics import audit_topics
 from carewatch.engine.transaction import KafkaTransaction
 from carewatch.processors.base import Processor
 from carewatch.settings import Settings
-from carewatch.wire.topics import EVENTS
+from carewatch.wire.topics import EVENTS, TOPICS
 
 logger = logging.getLogger(__name__)
 
@@ -185,15 +186,22 @@ class Engine:
         await asyncio.shield(self._failure)
 
     async def _counts(self) -> dict[str, int]:
-        """Partition counts, as soon as there is a broker; none when stopped before."""
+        """Partition counts, as soon as there is a broker; none when stopped before.
+
+        Raises Refused for a topic with which results would be lost: missing, with another count,
+        a changelog that is not compacted, facts that are.
+        """
         topics = {
             topic
             for processor in self._processors
             for topic in (processor.reads, processor.changelog, *processor.writes)
         }
+        known = [topic for topic in TOPICS if topic.name in topics]
         while self._stage != "stopping":
             try:
                 counts = await partition_counts(topics, self._options)
+                if known:
+                    await audit_topics(self._settings.kafka, known)
             except Retryable as error:
                 logger.warning(
                     "waiting for Kafka at %s: %s", self._settings.kafka.bootstrap_servers, error

@@ -289,11 +289,24 @@ class Lane:
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(COMMIT_SECONDS)
+            self._refuse_another_count()
             await self._group.commit(self._durable())
             for number in self.live:
                 lag = self._group.lag(number)
                 if lag is not None:
                     self._on_lag(self.processor.reads, number, lag, self._group.reached(number))
+
+    def _refuse_another_count(self) -> None:
+        """Partitions added while we run: keys now go elsewhere, so nothing may go on."""
+        source = self.processor.reads
+        found, expected = self._group.partition_count, self._counts[source]
+        if found not in (None, expected):
+            raise Refused(
+                f"{source} has {found} partitions, and had {expected} when this worker started: "
+                "partition counts are fixed at birth, since keys now go to other partitions than "
+                "their state. Remedy: create the topics anew with carewatch topics apply, and "
+                "replay into them"
+            )
 
     def _durable(self) -> dict[int, int]:
         return {

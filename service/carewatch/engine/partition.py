@@ -314,11 +314,19 @@ class Partition:
             # Nothing was ever folded, so nothing is missing when the log begins later than 0.
             return max(first, next_offset)
         end = await self._log.stable_end(source, self.number)
-        if not first <= next_offset <= end:
+        if next_offset > end:
             raise self._refused(
-                f"the marker says {next_offset}, but {source} holds offsets {first} to {end}",
-                f"restore {source}; retention must be longer than a worker may be away, and a "
-                "topic that was created anew needs new changelogs",
+                f"the marker says {next_offset}, but {source} ends at {end}: it was created anew "
+                "or has lost its end",
+                f"restore {source} from a backup; if it is to begin anew, create every care.* "
+                "topic anew with it, since state and results speak of the old one",
+            )
+        if next_offset < first:
+            raise self._refused(
+                f"the marker says {next_offset}, but {source} begins at {first}: "
+                f"{first - next_offset} offsets were removed before they were read",
+                f"restore {source} from a backup; and make its retention longer than a worker may "
+                "be away",
             )
         if committed is not None and next_offset < committed:
             raise self._refused(
