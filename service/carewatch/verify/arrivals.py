@@ -1,0 +1,126 @@
+"""Which events are accepted, and in which order a conversation is told (R2-R6a)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from carewatch.verify.admission import Event
+from carewatch.verify.instants import DAY, MINUTE
+from carewatch.verify.state import Told
+from carewatch.verify.story import author
+
+AHEAD = 5 * MINUTE
+LATEST = DAY
+KEPT = 2 * DAY
+CHANGES = ("care.message.deleted", "care.message.annotated", "care.message.updated")
+MOST = 512
+
+_RANKS = {
+    "care.conversation.opened": 1,
+    "care.conversation.tagged": 2,
+    "care.queue.left": 4,
+    "care.conversation.handoff": 5,
+    "care.queue.entered": 6,
+    "care.conversation.assigned": 7,
+    "care.message.created": 8,
+    "care.conversation.merged": 11,
+    "care.conversation.turn_inherited": 11,
+    "care.message.updated": 12,
+    "care.message.deleted": 12,
+    "care.message.annotated": 12,
+}
+_RANKS_OF_STATUS = {
+    **dict.fromkeys(("new", "bot", "queued", "open"), 1),
+    **dict.fromkeys(("pending", "snoozed"), 10),
+    **dict.fromkeys(("resolved", "closed", "deleted"), 11),
+}
+
+
+def rank(event: Event) -> int:
+    """The rank of R5."""
+    if event.type == "care.conversation.status_changed":
+        return _RANKS_OF_STATUS.get(event.section("lifecycle")["to"], 9)
+    if event.type == "care.message.created" and author(event) == "customer":
+        return 3
+    return _RANKS.get(event.type, 9)
+
+
+def stamped(event: Event) -> int:
+    """The event's own time, or its arrival if it is stamped more than 5 min after it (R3)."""
+    return event.recorded if event.time - event.recorded > AHEAD else event.time
+
+
+def sorted_story(events: Sequence[Event]) -> list[Told]:
+    """The events in the order R5, at their effective times (R3)."""
+    questions: dict[str, int] = {}
+    for one in events:
+        if one.type == "care.message.created" and author(one) == "customer":
+            questions.setdefault(one.section("message")["key"], stamped(one))
+    told = [Told(_effective(one, questions), one) for one in events]
+    return sorted(told, key=_order)
+
+
+def _effective(event: Event, questions: dict[str, int]) -> int:
+    at = stamped(event)
+    named = event.section("message").get("in_reply_to")
+    if event.type == "care.message.created" and author(event) != "customer" and named in questions:
+        return max(at, questions[named])
+    return at
+
+
+def _order(told: Told) -> tuple[int, int, int, str, int, str]:
+    sequence = told.data.get("provider_seq")
+    absent = sequence is None
+    text = sequence or ""
+    return told.at, int(not absent), len(text), text, rank(told.event), told.event.id
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One accepted event, the newest tick before it, and the clock with it."""
+
+    event: Event
+    tick: int
+    clock: int
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """The accepted events of one conversation, in order of arrival, and its clock (R7).
+
+    What was refused moves no clock: it has "no effect at all" (R4), and the next tick is at most a
+    second away.
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    clock: int = 0
+    late_changes: int = 0
+
+    @property
+    def events(self) -> list[Event]:
+        """The accepted events."""
+        return [one.event for one in self.steps]
+
+    def take(self, event: Event, tick: int) -> str | None:
+        """Accepts an event, or says why not; `tick` is the newest tick of its partition."""
+        clock = max(self.clock, tick, event.recorded)
+        told = sorted_story([*self.events, event])
+        mine = next(one for one in told if one.event is event)
+        if clock - mine.at > LATEST:
+            return "too_late"
+        if len(told) > MOST and told.index(mine) < len(told) - MOST:
+            return "history_full"
+        if event.type in CHANGES and self._is_final(event, told, clock):
+            self.late_changes += 1
+            return None
+        self.clock = clock
+        self.steps.append(Step(event, tick, clock))
+        return None
+
+    def _is_final(self, change: Event, told: Sequence[Told], clock: int) -> bool:
+        """R6a: the message that is deleted or annotated is older than what history keeps."""
+        key = change.section("message").get("key")
+        return any(
+            clock - one.at > KEPT
+            for one in told
+            if one.event.type == "care.message.created" and one.data["message"]["key"] == key
+        )

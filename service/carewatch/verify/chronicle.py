@@ -1,0 +1,156 @@
+"""What a story writes down: facts, counts and moments, with the labels of their instant."""
+
+from dataclasses import replace
+from typing import Any
+
+from carewatch.verify.admission import Event
+from carewatch.verify.instants import written
+from carewatch.verify.rulebook import Profile, Rulebooks
+from carewatch.verify.state import (
+    Case,
+    Count,
+    Fact,
+    Labels,
+    Moment,
+    Session,
+    Stay,
+    Told,
+    Turn,
+)
+
+
+class Chronicle:
+    """Where a conversation stands, and everything that was written down of it so far."""
+
+    def __init__(self, first: Event, rulebooks: Rulebooks) -> None:
+        said = first.data
+        self._books = rulebooks
+        self.labels = Labels(
+            said["tenant"],
+            said["conversation_key"],
+            said["channel"],
+            said["account_ref"],
+            customer=said.get("customer_key"),
+        )
+        self.facts: list[Fact] = []
+        self.counts: list[Count] = []
+        self.moments: list[Moment] = []
+        self.session: Session | None = None
+        self.case: Case | None = None
+        self.status: str | None = None
+        self.turn: Turn | None = None
+        self.stay: Stay | None = None
+        self.bot_has = False
+        self._sessions = 0
+        self._tags: frozenset[str] = frozenset()
+        self._topics: frozenset[str] = frozenset()
+        self._language: str | None = None
+        self._messages: dict[str, Count] = {}
+        self._marks: list[str] = []
+        self._event: Told | None = None
+        self._timer_at = 0
+
+    @property
+    def _now(self) -> int:
+        return self._timer_at if self._event is None else self._event.at
+
+    @property
+    def _profile(self) -> Profile:
+        return self._books.at(self._now).profile(self.labels.channel, self.labels.account)
+
+    def _base(self, number: int, agent: str | None, queue: str | None = None) -> dict[str, Any]:
+        labels = self.labels
+        return {
+            "tenant": labels.tenant,
+            "channel": labels.channel,
+            "account_ref": labels.account,
+            "queue": labels.queue if queue is None else queue,
+            "team": labels.team,
+            "priority": labels.priority,
+            "agent_key": agent,
+            "customer_key": labels.customer,
+            "conversation_key": labels.conversation,
+            "session": number,
+        }
+
+    def _session_fact(
+        self, transition: str, reason: str | None, session: Session, agent: str | None = None
+    ) -> None:
+        content = self._base(session.number, agent or self.labels.agent) | {
+            "transition": transition,
+            "at": written(self._now),
+            "reason": reason,
+            "initiated_by": session.initiated_by,
+        }
+        self.facts.append(Fact(self._now, content))
+
+    def _sample(
+        self,
+        metric: str,
+        start: int,
+        *,
+        agent: str | None,
+        outcome: str | None = None,
+        queue: str | None = None,
+    ) -> None:
+        self._write(metric, start, [(start, self._now)], agent, outcome, queue)
+
+    def _sum(self, metric: str, session: Session, spans: list[tuple[int, int]]) -> None:
+        self._write(metric, session.opened_at, spans, self.labels.agent, None, None)
+
+    def _write(
+        self,
+        metric: str,
+        start: int,
+        spans: list[tuple[int, int]],
+        agent: str | None,
+        outcome: str | None,
+        queue: str | None,
+    ) -> None:
+        number = self._sessions
+        content = self._base(number, agent, queue)
+        hours = self._books.at(self._now).hours_of(content["tenant"], content["queue"])
+        content |= {
+            "metric": metric,
+            "started_at": written(start),
+            "ended_at": written(self._now),
+            "calendar_ms": sum(end - since for since, end in spans),
+            "business_ms": None
+            if hours is None
+            else sum(hours.elapsed(since, end) for since, end in spans),
+        }
+        if outcome is not None:
+            content["outcome"] = outcome
+        self.facts.append(Fact(self._now, content))
+
+    def _count(self, metric: str, *, at: int | None = None, queue: str | None = None) -> Count:
+        labels = self.labels if queue is None else replace(self.labels, queue=queue)
+        counted = Count(metric, self._now if at is None else at, labels)
+        self.counts.append(counted)
+        return counted
+
+    def _count_message(self, direction: str, who: str, key: str) -> None:
+        counted = Count(
+            "messages", self._now, self.labels, (("author", who), ("direction", direction))
+        )
+        self.counts.append(counted)
+        self._messages[key] = counted
+
+    def _remember(self, event: Event | None) -> None:
+        self.moments.append(
+            Moment(
+                self._now,
+                event,
+                tuple(self._marks),
+                self.labels,
+                self._sessions,
+                self.status,
+                self._tags,
+                self._topics,
+                self._language,
+                None if self.session is None else self.session.initiated_by,
+                self.bot_has,
+                None if self.turn is None else (self.turn.start, self.turn.first),
+                None if self.stay is None else (self.stay.start, self.stay.queue),
+            )
+        )

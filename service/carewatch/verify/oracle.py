@@ -1,0 +1,211 @@
+"""The whole computation: records of `care.events` in, what must stand in the topics out."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from carewatch.verify.admission import Control, Dead, Event, admit
+from carewatch.verify.arrivals import Arrivals, sorted_story
+from carewatch.verify.instants import BEGINNING, DAY, instant, written
+from carewatch.verify.rulebook import Rulebook, Rulebooks, read_rulebook
+from carewatch.verify.state import Handed
+from carewatch.verify.story import Story
+
+Key = tuple[str, str]
+"""A conversation: tenant and conversation key."""
+
+REMEMBERED = 7 * DAY
+"""How long the id of an event is known (R2), by the log clock of its partition."""
+
+NO_CONVERSATION = ("care.customer.linked", "care.customer.erased", "care.agent.state_changed")
+INHERITED = "care.conversation.turn_inherited"
+SECOND = 1000
+MOST_HOPS = 8
+OF_THE_CHILD = ("tenant", "channel", "account_ref", "customer_key")
+
+
+@dataclass(slots=True)
+class Source:
+    """One partition of `care.events`."""
+
+    log_clock: int = 0
+    tick: int = 0
+    ticks: list[int] = field(default_factory=list)
+    seen: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class Oracle:
+    """Takes records in the order of their partition; then says what follows from them.
+
+    `derive`: hand-overs between conversations are worked out here, and recorded ones skipped, as a
+    replay does; else those that stand in the log are taken as they are.
+    """
+
+    def __init__(self, *, derive: bool) -> None:
+        self._derive = derive
+        self.sources: dict[int, Source] = {}
+        self.conversations: dict[Key, Arrivals] = {}
+        self.partition_of: dict[Key, int] = {}
+        self.rulebooks: list[Rulebook] = []
+        self.late: list[tuple[str, Event]] = []
+        self.dead: list[str] = []
+        self.duplicates: list[Event] = []
+        self._stories: dict[Key, Story] = {}
+
+    def enforce(self, document: dict[str, Any], number: int = 1, since: int = BEGINNING) -> None:
+        """Puts a rulebook in force; a number not above the newest is ignored."""
+        if all(number > one.number for one in self.rulebooks):
+            self.rulebooks.append(read_rulebook(number, since, document))
+
+    def take(self, partition: int, value: bytes | None) -> None:
+        """The next record of a partition."""
+        source = self.sources.setdefault(partition, Source())
+        try:
+            read = admit(value)
+        except Dead as reason:
+            self.dead.append(str(reason))
+            return
+        source.log_clock = max(source.log_clock, read.recorded)
+        if isinstance(read, Control):
+            self._control(source, read)
+            return
+        if read.type in NO_CONVERSATION or (read.type == INHERITED and self._derive):
+            return
+        name = (read.source, read.id)
+        seen = source.seen.get(name)
+        if seen is not None and source.log_clock - seen <= REMEMBERED:
+            self.duplicates.append(read)
+            return
+        source.seen[name] = source.log_clock
+        self.partition_of.setdefault(read.conversation, partition)
+        arrivals = self.conversations.setdefault(read.conversation, Arrivals())
+        refused = arrivals.take(read, source.tick)
+        if refused is not None:
+            self.late.append((refused, read))
+
+    def _control(self, source: Source, record: Control) -> None:
+        if record.type == "care.tick":
+            source.tick = max(source.tick, record.recorded)
+            source.ticks.append(record.recorded)
+        elif record.type == "care.rulebook.published":
+            said = record.data
+            self.enforce(said["document"], said["number"], instant(said["effective_at"]))
+
+    def story(self, key: Key) -> Story:
+        """The story of a conversation at the newest tick of its partition, all records taken."""
+        return self.stories()[key]
+
+    def stories(self) -> dict[Key, Story]:
+        """The stories of all conversations of which something was accepted."""
+        if not self._stories:
+            self._tell()
+        return self._stories
+
+    def _tell(self) -> None:
+        """Tells every conversation; what merges hand over may change the story of a parent, and
+        what that hands over in turn, for at most MOST_HOPS rounds."""
+        inherited: dict[Key, list[Event]] = {}
+        changed = [key for key, one in self.conversations.items() if one.steps]
+        for _ in range(MOST_HOPS + 1):
+            for key in changed:
+                self._stories[key] = self._story(key, inherited.get(key, []))
+            if not self._derive:
+                return
+            before, inherited = inherited, self._handed_over()
+            names = sorted({*before, *inherited})
+            changed = [key for key in names if before.get(key) != inherited.get(key)]
+
+    def _story(self, key: Key, inherited: list[Event]) -> Story:
+        arrivals = self.conversations.setdefault(key, Arrivals())
+        partition = self.partition_of.get(key, min(self.sources))
+        clock = max(arrivals.clock, self.sources[partition].tick)
+        events = sorted_story([*arrivals.events, *inherited])
+        return Story(events, clock, Rulebooks(self.rulebooks))
+
+    def _handed_over(self) -> dict[Key, list[Event]]:
+        """By parent, the events that its merged children hand over (E14)."""
+        found: dict[Key, list[Event]] = {}
+        for (tenant, child), story in sorted(self._stories.items(), key=lambda one: one[0]):
+            for one in story.handed:
+                if one.into != child and one.hops <= MOST_HOPS:
+                    found.setdefault((tenant, one.into), []).append(_inherited(child, one))
+        return found
+
+    def facts(self, key: Key) -> list[dict[str, Any]]:
+        """The net facts of a conversation: `data` without sign, corrects and cause."""
+        return [one.content for one in self.story(key).facts]
+
+
+def _inherited(child: str, handed: Handed) -> Event:
+    """The event by which a child's turn reaches its parent."""
+    merge = handed.event
+    data = {name: merge.data.get(name) for name in OF_THE_CHILD if name in merge.data}
+    data |= {
+        "adapter": "track",
+        "conversation_key": handed.into,
+        "actor": {"kind": "system"},
+        "inherited": {
+            "from_conversation": child,
+            "started_at": written(handed.start),
+            "revision": 1,
+            "hops": handed.hops,
+        },
+    }
+    id_ = f"{child} {merge.id}"
+    source = f"/care/{data['tenant']}/track"
+    return Event(id_, source, INHERITED, merge.time, merge.recorded, handed.into, data)
+
+
+def take_file(
+    oracle: Oracle,
+    lines: Iterable[bytes],
+    *,
+    document: dict[str, Any],
+    until: int | None,
+    seen: Callable[[], None] = lambda: None,
+) -> None:
+    """Takes the events of a file as `carewatch replay` does (contract 2).
+
+    The tick of second T precedes the first record stamped T or later, a last one comes at `until`,
+    else at the last record's second. The document is in force from the beginning of time unless
+    the file publishes rulebooks itself. `seen` is called after each line.
+    """
+    kept = [line for line in lines if line.strip()]
+    kinds = {_said(line).get("type") for line in kept}
+    if "care.rulebook.published" not in kinds:
+        oracle.enforce(document)
+    ticking = "care.tick" not in kinds
+    source = oracle.sources.setdefault(0, Source())
+    for line in kept:
+        recorded = _recorded(_said(line))
+        if ticking and recorded is not None:
+            _tick(source, recorded - recorded % SECOND)
+        oracle.take(0, line)
+        seen()
+    if ticking or until is not None:
+        _tick(source, until if until is not None else source.log_clock - source.log_clock % SECOND)
+
+
+def _tick(source: Source, at: int) -> None:
+    if at > source.tick:
+        source.tick = at
+        source.ticks.append(at)
+        source.log_clock = max(source.log_clock, at)
+
+
+def _said(line: bytes) -> dict[str, Any]:
+    """The line as an object; empty if it is none (then it is dead and says no time either)."""
+    try:
+        read = json.loads(line)
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _recorded(said: dict[str, Any]) -> int | None:
+    """When a line was recorded, whether or not the rest of it can be understood."""
+    try:
+        return instant(said["recordedtime"])
+    except (KeyError, TypeError, ValueError):
+        return None

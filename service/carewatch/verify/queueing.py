@@ -1,0 +1,59 @@
+"""Stays in queues: Q1 to Q6."""
+
+from typing import Any
+
+from carewatch.verify.chronicle import Chronicle
+from carewatch.verify.state import Stay
+
+
+class Queueing(Chronicle):
+    """Begins and ends stays; when, the rest of the story says."""
+
+    @property
+    def _implicit(self) -> bool:
+        session = self.session
+        return session is not None and not session.queue_event and self._profile.implicit_queue
+
+    def _begin_stay(self, *, explicit: bool) -> None:
+        self.stay = Stay(self._now, self.labels.queue, explicit)
+        self._count("queue_offered")
+
+    def _leave_queue(self, outcome: str, agent: str | None) -> None:
+        """Ends the open stay with a sample, which carries the queue of the stay (R10)."""
+        stay = self.stay
+        if stay is None:
+            return
+        self.stay = None
+        self._marks.append(f"left:{outcome}")
+        self._sample("queue_wait_time", stay.start, agent=agent, outcome=outcome, queue=stay.queue)
+        if outcome == "abandoned":
+            self._count("queue_abandoned", queue=stay.queue)
+            if self._now - stay.start <= self._profile.short_abandon:
+                self._count("short_abandons", queue=stay.queue)
+
+    def _leave_unanswered(self, *, by_customer: bool) -> None:
+        """Q6, Q3: the session or turn of a stay ends."""
+        if self.stay is not None and self.stay.suspended:
+            self.stay = None
+        self._leave_queue("abandoned" if by_customer else "flow_out", self.labels.agent)
+
+    def _routed(self) -> None:
+        """Q4: the queue of an open implicit stay changes; a suspended one is not open."""
+        if self.stay is None or self.stay.explicit or self.stay.suspended:
+            return
+        if self.stay.queue == "none":
+            self.stay.queue = self.labels.queue
+            return
+        self._leave_queue("transferred", self.labels.agent)
+        self._begin_stay(explicit=False)
+
+    def _left(self, said: dict[str, Any]) -> None:
+        """Q1; leaving a queue never entered is ignored, so it is no queue event seen (Q2)."""
+        stay = self.stay
+        if stay is not None and stay.explicit and stay.queue == said["name"]:
+            self._leave_queue(said.get("outcome") or "flow_out", self.labels.agent)
+
+    def _bot_takes(self) -> None:
+        self.bot_has = True
+        if self.stay is not None and not self.stay.explicit:
+            self.stay.suspended = True

@@ -1,0 +1,134 @@
+"""What a story remembers while it is told, and what it writes down."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from carewatch.verify.admission import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event with its place in the story (R3, R5)."""
+
+    at: int
+    event: Event
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The event's `data`."""
+        return self.event.data
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What is true of the conversation as of an instant (R9, R10)."""
+
+    tenant: str
+    conversation: str
+    channel: str
+    account: str
+    queue: str = "none"
+    team: str = "none"
+    priority: str = "normal"
+    agent: str | None = None
+    customer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A sample or session fact; `content` is `data` without sign, corrects and cause."""
+
+    at: int
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Something that is counted (section 5): +1 for a metric at an instant."""
+
+    metric: str
+    at: int
+    labels: Labels
+    further: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Turn:
+    """From the oldest unanswered message, or a hand-off, to the reply of a person (R18)."""
+
+    start: int
+    first: bool
+    waiting: dict[str, int | None] = field(default_factory=dict)
+    """Unanswered messages: key and time; no time for one that a merged conversation brought."""
+    hops: int = 0
+    counted: Count | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """An open turn that moves to the conversation `into` at a merge (E14)."""
+
+    event: Event
+    into: str
+    at: int
+    start: int
+    hops: int
+
+
+@dataclass(slots=True)
+class Stay:
+    """A stay in a queue (Q1-Q6)."""
+
+    start: int
+    queue: str
+    explicit: bool
+    suspended: bool = False
+
+
+@dataclass(slots=True)
+class Session:
+    """What is remembered of the open session."""
+
+    number: int
+    opened_at: int
+    new_contact: bool
+    initiated_by: str | None = None
+    person_wrote: bool = False
+    handed_off_at: int | None = None
+    last_handoff_at: int | None = None
+    pending_handoff: int | None = None
+    assigned_at_opening: bool = False
+    assigned: bool = False
+    any_answered: bool = False
+    queue_event: bool = False
+    waits: list[tuple[int, int]] = field(default_factory=list)
+    spans: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    status_since: int = 0
+
+
+@dataclass(slots=True)
+class Case:
+    """A session and those that reopened it."""
+
+    opened_at: int
+    person_wrote: bool = False
+    resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What stood after an event, or after a timer (no event); promises are judged by these."""
+
+    at: int
+    event: Event | None
+    marks: tuple[str, ...]
+    labels: Labels
+    session: int
+    status: str | None
+    tags: frozenset[str]
+    topics: frozenset[str]
+    language: str | None
+    initiated_by: str | None
+    bot_has: bool
+    turn: tuple[int, bool] | None
+    stay: tuple[int, str] | None

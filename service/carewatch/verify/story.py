@@ -1,0 +1,368 @@
+"""One conversation as one story: its accepted events, sorted, told once from the beginning.
+
+Domain sections 2.3 and 3: what each event means for sessions, turns, the bot and queue stays. What
+the text leaves open is decided where it happens, and says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from carewatch.verify.admission import Event
+from carewatch.verify.instants import DAY, instant
+from carewatch.verify.rulebook import Rulebooks
+from carewatch.verify.sessions import Sessions
+from carewatch.verify.state import Handed, Told
+
+EXCLUDING = frozenset({"spam", "blocked", "test"})
+OPENING = ("new", "bot", "queued", "open")
+CALL_OPENS = ("started", "ivr", "queued", "ringing", "answered")
+NO_REPLY = frozenset({"no_reply_needed", "mark_complete", "marked_complete", "mark complete"})
+
+
+class Story(Sessions):
+    """Tells the events up to the conversation's clock; then everything that came of them stands
+    in `facts`, `counts`, `moments` and `handed`."""
+
+    def __init__(self, events: Sequence[Told], clock: int, rulebooks: Rulebooks) -> None:
+        super().__init__(events[0].event, rulebooks)
+        self._needs = _needs_reply(events, rulebooks)
+        self._revisions = _newest_revisions(events)
+        self.handed: list[Handed] = []
+        for one in events:
+            self._idle_until(one.at)
+            if self._waits:
+                self._free_since = one.at
+            self._tell(one)
+        self._idle_until(clock)
+
+    def _tell(self, told: Told) -> None:
+        self._event, self._marks = told, []
+        kind, data = told.event.type, told.data
+        if self._tags & EXCLUDING:
+            self._count_excluded(kind, told)
+        else:
+            if kind != "care.conversation.turn_inherited":
+                self._label(data)  # a derived event says nothing of its own about the parent
+            match kind:
+                case "care.message.created":
+                    self._message(told)
+                case "care.message.deleted":
+                    self._deleted(told)
+                case "care.conversation.opened":
+                    self._lifecycle = True
+                    if self.session is None:
+                        self._open(told.event.section("lifecycle").get("to", "new"))
+                case "care.conversation.status_changed":
+                    self._status_changed(told)
+                case "care.conversation.assigned":
+                    self._assigned(told)
+                case "care.conversation.handoff":
+                    if data["handoff"]["to"] == "bot":
+                        self._to_bot()
+                    else:
+                        self._to_people()
+                case "care.queue.entered":
+                    self._entered(data["queue"]["name"])
+                case "care.queue.left":
+                    self._left(data["queue"])
+                case "care.conversation.tagged":
+                    self._tagged(told)
+                case "care.conversation.merged":
+                    self._merged(told)
+                case "care.conversation.turn_inherited":
+                    self._inherited(told)
+                case "care.call.phase":
+                    if data["call"]["phase"] in CALL_OPENS and self.session is None:
+                        self._open("open")
+                case _:
+                    pass
+        self._remember(told.event)
+
+    def _merged(self, told: Told) -> None:
+        """E14: the session ends; its open turn moves to the parent, with its start."""
+        if self.session is None:
+            return
+        into = told.data["lifecycle"].get("merged_into")
+        if into == self.labels.conversation:
+            return  # a merge into itself is dropped
+        if self.turn is not None and into is not None:
+            self.handed.append(
+                Handed(told.event, into, told.at, self.turn.start, self.turn.hops + 1)
+            )
+        self._end("merged", None, "merged")
+        self._merged_into = into
+
+    def _inherited(self, told: Told) -> None:
+        """E14, S15: a child's turn goes on here, or, if this was merged itself, in its parent."""
+        said = told.data["inherited"]
+        newest = self._revisions[said["from_conversation"], told.event.time]
+        if said["started_at"] is None or said["revision"] < newest:
+            return
+        start, hops = instant(said["started_at"]), said["hops"]
+        if self.session is None and self._merged_into is not None:
+            self.handed.append(Handed(told.event, self._merged_into, told.at, start, hops + 1))
+            return
+        if self.session is None:
+            # What a customer wrote comes with the turn, so a customer began the session (R15).
+            self._open("open", initiated_by="customer")
+        elif self.session.initiated_by is None:
+            self.session.initiated_by = "customer"
+        self._marks.append("inherited")
+        turn = self.turn or self._open_turn(start)
+        turn.start, turn.hops = min(turn.start, start), max(turn.hops, hops)
+        turn.waiting[f"inherited from {said['from_conversation']}"] = None
+
+    def _label(self, data: dict[str, Any]) -> None:
+        self._role = data.get("source_role") or self._role
+        self.labels = replace(
+            self.labels,
+            channel=data["channel"],
+            account=data["account_ref"],
+            priority=data.get("priority") or self.labels.priority,
+            customer=data.get("customer_key") or self.labels.customer,
+        )
+        for one in data.get("annotations", ()):
+            if one["kind"] == "topic":
+                self._topics |= {one["label"]}
+            elif one["kind"] == "language":
+                self._language = one["label"]
+
+    def _message(self, told: Told) -> None:
+        message, actor = told.event.section("message"), told.data["actor"]
+        match author(told.event):
+            case "customer":
+                self._count_message("inbound", "customer", message["key"])
+                self._customer_wrote(told)
+            case "person":
+                self._count_message("outbound", "agent", message["key"])
+                self._person_wrote(actor.get("key") or "unknown")
+            case "note":
+                self._count_message("internal", "agent", message["key"])
+                self._marks.append("note")
+            case "bot":
+                self._count_message(message["direction"], "bot", message["key"])
+                self._bot_wrote(actor.get("key"))
+            case other:
+                self._count_message(message["direction"], other, message["key"])
+
+    def _customer_wrote(self, told: Told) -> None:
+        key, needs = told.data["message"]["key"], self._needs.get(id(told.event), False)
+        opens = self.session is None and needs
+        if opens:
+            self._open("open", initiated_by="customer")
+        if self.session is None:
+            return
+        self.session.initiated_by = self.session.initiated_by or "customer"
+        self._public_at = told.at
+        if not needs:
+            return
+        self._marks.append("customer")
+        self._unseen_by_bot.add(key)
+        if self.status in ("pending", "snoozed"):
+            self._set_status("open")
+        turn = self.turn or self._open_turn(told.at)
+        turn.waiting[key] = told.at
+
+    def _person_wrote(self, agent: str) -> None:
+        if self.session is None:
+            within = self._profile.reopen_within
+            if self._resolved_at is not None and self._now - self._resolved_at <= within:
+                return  # an after-word (R12): of no session, so of no case either (R14)
+        session = self.session or self._open("open", initiated_by="agent")
+        session.initiated_by = session.initiated_by or "agent"
+        self._marks.append("person")
+        self._public_at = self._now
+        self._answer(agent)
+        if session.pending_handoff is not None:
+            self._sample("first_response_after_handoff", session.pending_handoff, agent=agent)
+            session.pending_handoff = None
+        if self._agent_new and self._agent_since is not None and self.labels.agent == agent:
+            self._sample("reply_time_from_assignment", self._agent_since, agent=agent)
+            self._agent_new = False
+        self._leave_queue("answered", agent)
+        self.bot_has = False
+        self._unseen_by_bot.clear()
+        session.person_wrote = True
+        if self.case is not None:
+            self.case.person_wrote = True
+
+    def _bot_wrote(self, agent: str | None) -> None:
+        if self.session is None:
+            return
+        self._marks.append("bot")
+        self._public_at = self._now
+        self._answer_any(agent)
+        self._unseen_by_bot.clear()
+        session = self.session
+        quiet = not session.person_wrote and session.handed_off_at is None
+        if quiet and self.labels.agent is None:
+            self._bot_takes()
+
+    def _deleted(self, told: Told) -> None:
+        key = told.data["message"]["key"]
+        counted = self._messages.pop(key, None)
+        if counted is not None:
+            self.counts.remove(counted)
+        self._unseen_by_bot.discard(key)
+        if self.turn is not None and key in self.turn.waiting:
+            del self.turn.waiting[key]
+            if not self.turn.waiting:
+                self._end_turn("deleted")
+                self._leave_unanswered(by_customer=True)
+
+    def _tagged(self, told: Told) -> None:
+        before = self._tags
+        self._tag(told.event.section("tags"))
+        if self._tags & EXCLUDING and not before & EXCLUDING and self.session is not None:
+            self._end("closed", "spam", "spam")
+
+    def _tag(self, said: dict[str, Any]) -> None:
+        if said.get("all") is not None:
+            self._tags = frozenset(said["all"])
+        added, removed = said.get("added") or (), said.get("removed") or ()
+        self._tags = (self._tags | frozenset(added)) - frozenset(removed)
+
+    def _count_excluded(self, kind: str, told: Told) -> None:
+        """E20: only the tag's going is heard."""
+        if kind == "care.conversation.tagged":
+            self._tag(told.event.section("tags"))
+            if not self._tags & EXCLUDING:
+                self._label(told.data)
+                return
+        self._count("excluded_events")
+
+    def _status_changed(self, told: Told) -> None:
+        said, actor = told.data["lifecycle"], told.data["actor"]
+        to, before = said["to"], self.status
+        self._lifecycle = True
+        self._marks += ["status", to]
+        if to in OPENING:
+            was_bot = said.get("from", before) == "bot"
+            if self.session is None:
+                self._open(to)
+            else:
+                self._set_status(to)
+            if to == "bot":
+                self._to_bot()
+            elif to in ("queued", "open") and was_bot:
+                self._to_people()
+        elif self.session is None:
+            if to == "closed" and self._resolved_at is not None and self._last is not None:
+                if self._closed:
+                    return
+                self._closed = True
+                self._session_fact("closed", said.get("reason"), self._last)
+        elif to in ("pending", "snoozed"):
+            self._set_status(to)
+        elif to in ("resolved", "closed"):
+            reason = said.get("reason")
+            outcome = "no_reply_needed" if reason in NO_REPLY else None
+            self._end("resolved", reason, outcome, by=actor)
+        elif to == "deleted":
+            self._end("closed", "deleted", "deleted", by=actor)
+
+    def _assigned(self, told: Told) -> None:
+        said = told.data["assignment"]
+        to = said.get("to")
+        side: dict[str, Any] = {"agent": None} if to is None else to
+        before = self.labels
+        self.labels = replace(
+            before,
+            agent=side.get("agent", before.agent),
+            team=side.get("team", before.team) or "none",
+            queue=side.get("queue", before.queue) or "none",
+        )
+        self._assigned_since_end |= self.session is None and side.get("agent") is not None
+        if self.labels.queue != before.queue:
+            self._routed()
+        if side.get("agent") is not None:
+            self._to_agent(before.agent)
+        elif self.labels.agent is None and before.agent is not None:
+            self._marks.append("unassigned")
+            self._agent_since, self._agent_new = None, False
+            if self.turn is not None and self._implicit and self.stay is None and not self.bot_has:
+                self._begin_stay(explicit=False)
+
+    def _to_agent(self, before: str | None) -> None:
+        agent, session = self.labels.agent, self.session
+        self.bot_has = False
+        self._leave_queue("answered", agent)
+        if agent != before:
+            self._marks.append("assigned")
+            self._agent_since, self._agent_new = self._now, True
+        if session is None or session.assigned or session.assigned_at_opening:
+            return
+        session.assigned = True
+        if session.initiated_by != "agent":
+            start = session.handed_off_at or session.opened_at
+            self._sample("time_to_assignment", start, agent=agent)
+
+    def _entered(self, name: str) -> None:
+        if self.stay is not None and self.stay.explicit and self.stay.queue == name:
+            return
+        self.labels = replace(self.labels, queue=name)
+        session = self.session or self._open("open")
+        session.queue_event = True
+        if self.stay is not None and not self.stay.explicit:
+            self.stay = None
+        self._leave_queue("transferred", self.labels.agent)
+        self._begin_stay(explicit=True)
+
+
+def _newest_revisions(events: Sequence[Told]) -> dict[tuple[str, int], int]:
+    """The highest revision of what each child handed over at each of its merges counts (E14)."""
+    newest: dict[tuple[str, int], int] = {}
+    for told in events:
+        if told.event.type == "care.conversation.turn_inherited":
+            said = told.data["inherited"]
+            name = (said["from_conversation"], told.event.time)
+            newest[name] = max(newest.get(name, 0), said["revision"])
+    return newest
+
+
+def author(event: Event) -> str:
+    """The class of 2.3: customer, person, note, bot, auto or system."""
+    message, kind = event.section("message"), event.data["actor"]["kind"]
+    direction = message.get("direction")
+    if direction == "internal":
+        return "note"
+    if kind == "customer" or (kind == "unknown" and direction == "inbound"):
+        return "customer"
+    if kind == "bot":
+        return "bot"
+    echo = message.get("is_echo") and (kind == "unknown" or not event.data["actor"].get("key"))
+    if kind in ("agent", "unknown") and echo and not message.get("automated"):
+        return "person"
+    if kind == "agent":
+        return "auto" if message.get("automated") else "person"
+    return "system"
+
+
+def _needs_reply(events: Sequence[Told], rulebooks: Rulebooks) -> dict[int, bool]:
+    """R8: what each customer message says of itself, what is said of it later, or the profile."""
+    found: dict[int, bool] = {}
+    for told in events:
+        event = told.event
+        if event.type != "care.message.created" or author(event) != "customer":
+            continue
+        message = event.section("message")
+        needs = message.get("needs_reply")
+        for later in events:
+            said = later.event.section("message")
+            if (
+                later.event.type in ("care.message.annotated", "care.message.updated")
+                and said.get("key") == message["key"]
+                and said.get("needs_reply") is not None
+                and later.at - told.at <= DAY
+            ):
+                needs = said["needs_reply"]
+        if message.get("kind") in ("reaction", "system") or message.get("automated"):
+            needs = False
+        if needs is None:
+            profile = rulebooks.at(told.at).profile(
+                event.data["channel"], event.data["account_ref"]
+            )
+            needs = profile.needs_reply
+        found[id(event)] = needs
+    return found
