@@ -1,6 +1,6 @@
 # carewatch: every target sets up what it needs. Try `make`, then `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-broker quick golden bench lint lock clean
+.PHONY: help setup demo test test-pure test-broker quick golden bench chaos lint lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -35,6 +35,9 @@ golden: setup ## the golden cases alone
 
 bench: setup ## benchmarks; figures are ratios to a baseline of the same run
 	$(BIN)/python bench/fold.py $(ARGS)
+
+chaos: setup ## faults by the dozen under live traffic, then every number checked; ARGS="--help"
+	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 lint: setup ## format, style, types, architecture, spelling
 	$(BIN)/ruff check .
