@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carewatch.domain.durations import parse_duration
+from carewatch.domain.durations import MOST_MS, parse_duration
 
 
 @pytest.mark.parametrize(
     ("text", "ms"),
-    [("20s", 20_000), ("10m", 600_000), ("24h", 86_400_000), ("999999999h", 3_599_999_996_400_000)],
+    [("20s", 20_000), ("10m", 600_000), ("24h", 86_400_000), ("8784h", 31_622_400_000)],
 )
 def test_a_number_and_a_unit_are_milliseconds(text: str, ms: int) -> None:
     assert parse_duration(text) == ms
@@ -34,6 +34,9 @@ def test_days_are_refused_with_the_reason_and_what_to_write() -> None:
         ("\N{ARABIC-INDIC DIGIT ONE}m", "is no duration"),
         ("10ms", "unit 'ms' is unknown"),
         ("0s", "longer than zero"),
+        ("8785h", "longer than a year; write 8784h or less"),
+        ("31622401s", "longer than a year"),
+        ("999999999h", "longer than a year"),
     ],
 )
 def test_anything_else_is_refused_by_name(text: str, reason: str) -> None:
@@ -48,4 +51,4 @@ def test_no_text_does_anything_but_parse_or_raise_value_error(text: str) -> None
     except ValueError:
         return
 
-    assert parsed > 0
+    assert 0 < parsed <= MOST_MS

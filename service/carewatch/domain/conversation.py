@@ -173,6 +173,7 @@ class Conversation(msgspec.Struct, array_like=True):
     person_in_case: bool = False
     ended_at: int | None = None
     ended_by: str | None = None
+    initiated_by: str | None = None  # of the last session that ended
     assigned_since_end: bool = False
     assigned_at: int | None = None  # the agent has not written since the assignment
     resolutions_in_case: int = 0

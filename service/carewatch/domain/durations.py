@@ -4,6 +4,9 @@ import re
 from typing import Final
 
 _UNITS_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000}
+MOST_MS: Final = 366 * 24 * _UNITS_MS["h"]
+"""No duration is longer than a year: nobody promises that, but a slip of the key writes it, and its
+deadline in business hours would lie centuries ahead, where no calendar reaches."""
 _FORM: Final = re.compile(r"([0-9]{1,9})([a-z]+)", re.ASCII)
 
 
@@ -26,4 +29,9 @@ def parse_duration(text: str) -> int:
         raise ValueError(f"{text!r}: the unit {unit!r} is unknown; use s, m or h")
     if number == 0:
         raise ValueError(f"{text!r}: a duration must be longer than zero")
-    return number * _UNITS_MS[unit]
+    duration = number * _UNITS_MS[unit]
+    if duration > MOST_MS:
+        raise ValueError(
+            f"{text!r} is longer than a year; write {MOST_MS // _UNITS_MS['h']}h or less"
+        )
+    return duration

@@ -4,6 +4,7 @@ They are also what a conversation remembers of its last two days, so they are ar
 changelog holds them) and carry only what the rules read. Times are integer milliseconds UTC.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -45,6 +46,8 @@ class _Event(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=Tru
 class Message(_Event, frozen=True, tag=1, kw_only=True):
     """A message was written.
 
+    `never_asks` is true of a reaction, of what a system writes and of an automatic answer: nobody
+    can say later that one of these needs a reply.
     `stamped` is its own time where `at` was moved to that of the message it answers (R3).
     `asks` is what the event says about needing a reply, None if it says nothing (then the
     profile decides, R8).
@@ -58,6 +61,7 @@ class Message(_Event, frozen=True, tag=1, kw_only=True):
     reply_to: str | None = None
     stamped: int | None = None
     deleted: bool = False
+    never_asks: bool = False
 
 
 class Opened(_Event, frozen=True, tag=2, kw_only=True):
@@ -67,13 +71,14 @@ class Opened(_Event, frozen=True, tag=2, kw_only=True):
 class StatusChanged(_Event, frozen=True, tag=3, kw_only=True):
     """The lifecycle state changed to `to`; `by_customer` when the customer did it.
 
-    `agent` is the agent who did it (R11), None when it was nobody of the staff.
+    `agent` is the agent who did it (R11), None when it was nobody of the staff; `from_bot` whether
+    the source says that the bot had it before, None if it says nothing (then what is known counts).
     """
 
     to: str
     reason: str | None = None
     by_customer: bool = False
-    from_bot: bool = False
+    from_bot: bool | None = None
     agent: str | None = None
 
 
@@ -106,10 +111,16 @@ class QueueLeft(_Event, frozen=True, tag=7, kw_only=True):
 
 
 class Tagged(_Event, frozen=True, tag=8, kw_only=True):
-    """Tags were added or removed."""
+    """Tags were added or removed; `listed` are all there were then, if told."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    listed: tuple[str, ...] | None = None
+
+    def after(self, before: Iterable[str]) -> tuple[str, ...]:
+        """The tags after the event, sorted."""
+        known = before if self.listed is None else self.listed
+        return tuple(sorted({*known, *self.added}.difference(self.removed)))
 
 
 class Deleted(_Event, frozen=True, tag=10, kw_only=True):

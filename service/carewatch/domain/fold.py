@@ -41,11 +41,13 @@ def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tel
     before = _matched_by(state)
     if isinstance(event, Inherited) and event.started_at is None:
         pass  # it takes an earlier revision's place in the history, and says nothing itself
-    elif EXCLUDING.isdisjoint(state.tags) or isinstance(event, Tagged):
+    elif _counts(state, event):
         _apply_labels(state, event)
         _apply(step, event)
     else:
         step.count_event("excluded_events")
+        if isinstance(event, Tagged):
+            state.tags = event.after(state.tags)  # which are left decides when it counts again
     state.last_order = order(event)
     sla.settle(step, changed=_matched_by(state) != before)
 
@@ -101,6 +103,13 @@ def _matched_by(state: Conversation) -> tuple[object, ...]:
     )
 
 
+def _counts(state: Conversation, event: Event) -> bool:
+    """Whether the conversation is not spam, blocked or a test, or ceases to be by this (E20)."""
+    if EXCLUDING.isdisjoint(state.tags):
+        return True
+    return isinstance(event, Tagged) and EXCLUDING.isdisjoint(event.after(state.tags))
+
+
 def _apply_labels(state: Conversation, event: Event) -> None:
     """The labels after an event (R9); a child's are taken only where nothing else is known."""
     if isinstance(event, Inherited) and state.account:
@@ -135,9 +144,8 @@ def _apply(step: Step, event: Event) -> None:
         case QueueLeft():
             queues.leave(step, event.queue, event.outcome)
         case Tagged():
-            kept = (set(step.state.tags) | set(event.added)) - set(event.removed)
-            step.state.tags = tuple(sorted(kept))
-            if not EXCLUDING.isdisjoint(kept):
+            step.state.tags = event.after(step.state.tags)
+            if not EXCLUDING.isdisjoint(step.state.tags):
                 sessions.end_session(step, "spam")
                 obligations.excluded(step)
         case Deleted():
@@ -191,9 +199,16 @@ COUNTED_AS = {
 """The label `author` of the metric `messages`."""
 
 
+def _needs_reply(step: Step, event: Message) -> bool:
+    """As the message or somebody later says, else as the profile says; some never do (R8)."""
+    if event.never_asks:
+        return False
+    return step.profile.needs_reply if event.asks is None else event.asks
+
+
 def _customer_wrote(step: Step, event: Message) -> None:
     state = step.state
-    needs_reply = step.profile.needs_reply if event.asks is None else event.asks
+    needs_reply = _needs_reply(step, event)
     if needs_reply:
         sessions.open_session(step, by="customer")
         if state.status in ("pending", "snoozed"):
@@ -255,7 +270,9 @@ def _status(step: Step, event: StatusChanged) -> None:
         obligations.state_changed(step, to)
         if to == "bot":
             sessions.bot_takes(step)
-        elif to in ("queued", "open") and (was == "bot" or event.from_bot):
+        elif to in ("queued", "open") and (
+            was == "bot" if event.from_bot is None else event.from_bot
+        ):
             _handed_off(step, to_people=True)
     elif state.session is None:
         if not (to == "closed" and sessions.close_resolved(step, event.reason)):

@@ -124,6 +124,7 @@ def end_session(
     state.status = transition
     state.ended_at = step.at
     state.ended_by = "resolved" if transition == "resolved" else ending
+    state.initiated_by = session.initiated_by
     state.assigned_since_end = False
     state.bot_has = False
     state.bot_owes = False
@@ -172,7 +173,7 @@ def close_resolved(step: Step, reason: str | None) -> bool:
     if state.ended_by != "resolved" or state.status == "closed":
         return False
     state.status = "closed"
-    _tell(step, "closed", reason=reason)
+    _tell(step, "closed", reason=reason, initiated_by=state.initiated_by)
     return True
 
 

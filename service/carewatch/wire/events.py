@@ -174,7 +174,7 @@ def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | No
                 to=lifecycle.to,
                 reason=lifecycle.reason,
                 by_customer=data.actor.kind == "customer",
-                from_bot=lifecycle.from_ == "bot",
+                from_bot=None if lifecycle.from_ is None else lifecycle.from_ == "bot",
                 agent=(data.actor.key or "unknown") if data.actor.kind == "agent" else None,
                 **head,
             )
@@ -200,7 +200,8 @@ def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | No
             return events.Annotated(key=data.message.key, asks=data.message.needs_reply, **head)
         case "care.conversation.tagged":
             assert data.tags is not None  # noqa: S101 - as above
-            return events.Tagged(added=data.tags.added, removed=data.tags.removed, **head)
+            tags = data.tags
+            return events.Tagged(added=tags.added, removed=tags.removed, listed=tags.all, **head)
         case "care.conversation.merged":
             return _merged(data, head, stated=False)
         case "care.conversation.turn_inherited":
@@ -240,15 +241,14 @@ def _message(data: Data, head: Mapping[str, Any]) -> events.Message:
     ):
         raise InvalidRecord("contradiction")
     automated = message.automated is True
-    asks = message.needs_reply
-    if message.kind in ("reaction", "system") or (automated and direction == "inbound"):
-        asks = False
+    never_asks = message.kind in ("reaction", "system") or (automated and direction == "inbound")
     author = _author(data, direction, automated=automated)
     return events.Message(
         key=message.key,
         author=author,
         direction=direction,
-        asks=asks,
+        asks=message.needs_reply,
+        never_asks=never_asks,
         agent=actor.key if author in (Author.PERSON, Author.BOT) else None,
         reply_to=message.in_reply_to,
         **head,
