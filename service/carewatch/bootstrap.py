@@ -8,6 +8,7 @@ from carewatch.channels import CHANNELS
 from carewatch.clock import Clock, system_clock
 from carewatch.engine.connection import kafka_options
 from carewatch.engine.engine import Engine
+from carewatch.engine.orders import Orders
 from carewatch.engine.sealing import seal_of
 from carewatch.exporter.feed import Feed
 from carewatch.exporter.server import BoardServer
@@ -59,9 +60,15 @@ def wire_worker(settings: Settings, clock: Clock = system_clock) -> "faust.App":
 
     Raises ConfigError without a key for dead letters.
     """
-    from carewatch.streams.app import build_app  # noqa: PLC0415 - only the worker pays for Faust
+    from carewatch.streams.app import TopicAgent, build_app  # noqa: PLC0415 - only the worker pays for Faust
 
-    return build_app(settings, Engine(PROCESSORS, settings, clock, seal=seal_of(settings)))
+    orders = Orders()
+    engine = Engine(PROCESSORS, settings, clock, seal=seal_of(settings), orders=orders)
+
+    async def order(value: bytes) -> None:
+        orders.take(value)
+
+    return build_app(settings, engine, [TopicAgent(topics.COMMANDS, order)])
 
 
 def build_board(settings: Settings, clock: Clock) -> BoardServer:

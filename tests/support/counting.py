@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from carewatch.domain.errors import Refused
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
+from carewatch.wire.dead import dead_headers
 from carewatch.wire.rows import seal, unseal
 
 
@@ -35,8 +36,12 @@ class Counting:
             self._handed = self._next
         return self._next
 
-    def on_records(self, records: Sequence[Record]) -> None:
-        """A record with the value `bug` stands for a defect of a processor."""
+    def on_records(self, records: Sequence[Record]) -> Sequence[int]:
+        """A record with the value `bug` stands for a defect of a processor.
+
+        One with the value `dead` cannot be understood.
+        """
+        dead: list[int] = []
         for record in records:
             if record.offset < self._next:
                 continue
@@ -45,11 +50,22 @@ class Counting:
                 raise ZeroDivisionError("a defect")
             if record.value == b"quiet":
                 continue
+            if record.value == b"dead":
+                dead.append(record.offset)
+                headers = dead_headers(
+                    reason="schema", stage="counting", kind="record", code_version="0"
+                )
+                output = Output(
+                    self._results, self._partition, b"dead", b"dead", record.offset, headers
+                )
+                self._outputs.append(output)
+                continue
             key = record.key or b""
             self.counts[key] = self.counts.get(key, 0) + 1
             self._dirty.add(key)
             value = key + b":" + str(self.counts[key]).encode()
             self._outputs.append(Output(self._results, self._partition, key, value, record.offset))
+        return dead
 
     @property
     def next_due(self) -> None:

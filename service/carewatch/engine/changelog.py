@@ -26,6 +26,8 @@ class Restored:
     rows: Sequence[Row]
     marker: bytes | None
     read: int
+    headers: Sequence[tuple[str, bytes]] = ()
+    """Of the marker's record: the driver's own part."""
 
 
 Progress = Callable[[int, int], None]
@@ -42,6 +44,7 @@ async def read_newest(
     older ones before they were read: raises Fenced, since this is the state of no instant.
     """
     newest: dict[bytes, bytes] = {}
+    headers: Sequence[tuple[str, bytes]] = ()
     read = 0
     end = await log.stable_end(topic, partition)
     async for records in log.read(topic, partition, end):
@@ -51,6 +54,8 @@ async def read_newest(
                 newest.pop(key, None)
             else:
                 newest[key] = record.value
+                if key == MARKER_KEY:
+                    headers = record.headers
         read += len(records)
         if progress is not None:
             progress(read, end - records[-1].offset - 1)
@@ -58,7 +63,7 @@ async def read_newest(
     if now != end:
         raise Fenced(f"{topic} partition {partition} went from {end} to {now} while it was read")
     marker = newest.pop(MARKER_KEY, None)
-    return Restored([Row(key, value) for key, value in newest.items()], marker, read)
+    return Restored([Row(key, value) for key, value in newest.items()], marker, read, headers)
 
 
 class KafkaLog:

@@ -22,6 +22,7 @@ from carewatch.engine.lane import FLUSH_AT_ONCE, Lane
 from carewatch.engine.metrics import ProcessMetrics
 from carewatch.engine.news import News
 from carewatch.engine.observer import Observer, Observers
+from carewatch.engine.orders import Orders
 from carewatch.engine.ports import Log, TransactionalProducer
 from carewatch.engine.sealing import Seal, SealingProducer
 from carewatch.engine.ticker import Ticker
@@ -29,7 +30,7 @@ from carewatch.engine.topics import audit_topics
 from carewatch.engine.transaction import KafkaTransaction
 from carewatch.processors.base import Processor
 from carewatch.settings import Settings
-from carewatch.wire.topics import EVENTS, TOPICS
+from carewatch.wire.topics import COMMANDS, EVENTS, TOPICS
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,8 @@ class Engine:
     """Runs processors exactly once on the partitions that their groups give to this process.
 
     `start` returns when the cluster was found in order and the groups are being joined; `failed`
-    waits for a bug; `stop` flushes, leaves and frees everything in some seconds.
+    waits for a bug; `stop` flushes, leaves and frees everything in some seconds. `orders` is what
+    operators order by `care.commands`; without it nobody can.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Engine:
         *,
         registry: CollectorRegistry | None = None,
         seal: Seal | None = None,
+        orders: Orders | None = None,
     ) -> None:
         self._processors = tuple(processors)
         self._settings = settings
@@ -58,6 +61,7 @@ class Engine:
         self._registry = registry or CollectorRegistry()
         self._options = kafka_options(settings.kafka)
         self._seal = seal
+        self._orders = orders
         self._metrics = ProcessMetrics(self._registry, clock)
         self._log: Log = KafkaLog(self._options)
         self._observer: Observer = Observers(self._metrics, News())
@@ -132,6 +136,9 @@ class Engine:
         counts = await self._counts()
         if self._stage == "stopping":
             return
+        orders = self._orders or Orders()
+        if self._orders is not None:
+            await orders.read(self._log)
         flush_gate = asyncio.Semaphore(FLUSH_AT_ONCE)
         for processor in self._processors:
             check_counts(processor, counts)
@@ -144,6 +151,7 @@ class Engine:
                 producers=self._producer,
                 log=self._log,
                 observer=self._observer,
+                orders=orders,
                 flush_gate=flush_gate,
                 on_lag=self._metrics.lag,
             )
@@ -196,6 +204,8 @@ class Engine:
             for processor in self._processors
             for topic in (processor.reads, processor.changelog, *processor.writes)
         }
+        if self._orders is not None:
+            topics.add(COMMANDS)
         known = [topic for topic in TOPICS if topic.name in topics]
         while self._stage != "stopping":
             try:

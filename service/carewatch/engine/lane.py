@@ -16,8 +16,10 @@ from aiokafka.errors import KafkaError
 from carewatch.domain.errors import Refused, Retryable
 from carewatch.engine.assignment import Fetched, KafkaGroup
 from carewatch.engine.observer import Observer
+from carewatch.engine.orders import Orders, Paused
 from carewatch.engine.partition import Partition, Timings
 from carewatch.engine.ports import Log, NotOwner, ProducerFactory
+from carewatch.engine.tally import TooManyDead
 from carewatch.processors.base import PartitionContext, Processor
 from carewatch.settings import WorkerSettings
 
@@ -48,6 +50,7 @@ class Lane:
         producers: ProducerFactory,
         log: Log,
         observer: Observer,
+        orders: Orders,
         flush_gate: asyncio.Semaphore,
         on_lag: Callable[[str, int, int, int | None], None],
     ) -> None:
@@ -61,6 +64,7 @@ class Lane:
         self._producers = producers
         self._log = log
         self._observer = observer
+        self._orders = orders
         self._flush_gate = flush_gate
         self._on_lag = on_lag
         self._partitions: dict[int, Partition] = {}
@@ -100,6 +104,7 @@ class Lane:
 
     async def start(self) -> None:
         """Joins the group and begins; returns before partitions come."""
+        self._orders.listen(self._heed)
         await self._group.start()
         for work in (self._take_in(), self._reconcile(), self._report(), self._beat()):
             self._spawn(work)
@@ -190,6 +195,7 @@ class Lane:
                 log=self._log,
                 group=self._group,
                 observer=self._observer,
+                orders=self._orders,
                 timings=Timings(flush=self._settings.flush_timeout_ms / 1000),
             )
             self._partitions[number] = partition
@@ -198,6 +204,7 @@ class Lane:
                 partition.live or number in self.refused
             ):
                 return
+            await self._rest_if_paused(partition)
             if partition.live:
                 # Nobody owned it in between, or our next flush is fenced: state may be kept.
                 self._group.seek(number, partition.next_offset or 0)
@@ -216,7 +223,8 @@ class Lane:
             self._open_later(number, error)
             return
         self._admitted[number] = generation
-        self.refused.pop(number, None)
+        if self.refused.pop(number, None) is not None:
+            self._observer.stopped(self.processor.name, number, None)
         self._retry.pop(number, None)
         self._group.resume(number)
         if number not in self._flushers or self._flushers[number].done():
@@ -224,7 +232,35 @@ class Lane:
 
     def _refuse(self, number: int, error: Refused) -> None:
         self.refused[number] = str(error)
-        logger.error("%s", error)
+        match error:
+            case TooManyDead():
+                kind = "dead_letters"
+            case Paused():
+                kind = "paused"
+            case _:
+                kind = "refused"
+        self._observer.stopped(self.processor.name, number, kind)
+        logger.log(logging.WARNING if kind == "paused" else logging.ERROR, "%s", error)
+
+    def _heed(self, stage: str, number: int) -> None:
+        """An operator has ordered something about a partition: look at it again."""
+        if stage == self.processor.name and number in self._partitions:
+            self._partitions[number].heed()
+            self._admitted.pop(number, None)
+            self._group.changed.set()
+
+    async def _rest_if_paused(self, partition: Partition) -> None:
+        """Raises Paused for a partition that is to rest; what it had in memory is durable then."""
+        by = self._orders.paused(self.processor.name, partition.number)
+        if by is None:
+            return
+        self._group.pause(partition.number)
+        await partition.flush(now=True)
+        await partition.close()
+        raise Paused(
+            f"{self.processor.reads} partition {partition.number} is paused by {by}. Remedy: "
+            f"carewatch state resume --stage {self.processor.name} --partition {partition.number}"
+        )
 
     def _open_later(self, number: int, error: BaseException) -> None:
         wait = self._retry.get(number, RETRY_SECONDS)
@@ -241,7 +277,8 @@ class Lane:
     async def _give_up(self, number: int) -> None:
         flusher = self._flushers.pop(number, None)
         partition = self._partitions.pop(number)
-        self.refused.pop(number, None)
+        if self.refused.pop(number, None) is not None:
+            self._observer.stopped(self.processor.name, number, None)
         self._admitted.pop(number, None)
         await partition.close()
         if flusher is not None:

@@ -18,9 +18,9 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from carewatch.domain.errors import Permanent, Refused
 from carewatch.engine.changelog import Restored, read_newest
 from carewatch.engine.observer import Flushed, Observer
+from carewatch.engine.orders import Orders
 from carewatch.engine.ports import (
     Fenced,
     Group,
@@ -30,6 +30,8 @@ from carewatch.engine.ports import (
     ProducerFactory,
     TransactionalProducer,
 )
+from carewatch.engine.refusals import Refusals
+from carewatch.engine.tally import Driven, Tally, TooManyDead, driven_header
 from carewatch.processors.base import Flush, PartitionContext, Processor, Record, Stage
 from carewatch.wire.dead import reason_of
 from carewatch.wire.rows import MARKER_KEY
@@ -64,6 +66,7 @@ class _Live:
 
     producer: TransactionalProducer
     stage: Stage
+    driven: Driven
     durable: int
     flushed_at: float
     marker_only: Flush | None = None
@@ -84,6 +87,7 @@ class Partition:
         log: Log,
         group: Group,
         observer: Observer,
+        orders: Orders | None = None,
         timings: Timings | None = None,
     ) -> None:
         self.number = context.partition
@@ -93,7 +97,9 @@ class Partition:
         self._log = log
         self._group = group
         self._observer = observer
+        self._orders = orders or Orders()
         self._timings = timings or Timings()
+        self._refusals = Refusals(processor, context.partition)
         self._live: _Live | None = None
         self._proof: int | None = None
         self._slice = 128
@@ -154,15 +160,20 @@ class Partition:
             )
             stage = self._processor.build(self._context)
             next_offset = await self._restore(stage, restored, committed)
+            driven = self._refusals.driven(restored)
+            self._allow(driven.tally)
+            self._refusals.too_many_dead(driven.tally, next_offset)
             if restored.marker is None:
-                await self._first_marker(producer, stage)
+                await self._first_marker(producer, stage, driven)
             self._still_owner(token)
             self._group.seek(self.number, next_offset)
         except BaseException:
             await producer.close()
             raise
         now = asyncio.get_running_loop().time()
-        self._live = _Live(producer=producer, stage=stage, durable=next_offset, flushed_at=now)
+        self._live = _Live(
+            producer=producer, stage=stage, driven=driven, durable=next_offset, flushed_at=now
+        )
         self._observer.opened(
             self._processor.name, self.number, rows=restored.read, seconds=now - started
         )
@@ -170,15 +181,17 @@ class Partition:
     async def feed(self, records: Sequence[Record], token: int | None) -> bool:
         """Hands records to the stage in slices of about 2 ms; waits while too much is undurable.
 
-        `token` is the one under which they were fetched. False: ownership changed on the way or
-        the partition failed, the rest was dropped, and the position has to be moved back to
-        `next_offset`.
+        `token` is the one under which they were fetched. False: ownership changed on the way, the
+        partition failed, or too many could not be understood; the rest was dropped, and the
+        position has to be moved back to `next_offset`.
         """
         live = self._live
         loop = asyncio.get_running_loop()
         at = 0
         while at < len(records):
             if live is None or self._live is not live or self._lost(token):
+                return False
+            if live.driven.tally.over:
                 return False
             if live.fed - live.durable_fed >= self._timings.undurable_records:
                 live.feeding.clear()
@@ -187,11 +200,12 @@ class Partition:
             part = records[at : at + self._slice]
             started = loop.time()
             try:
-                live.stage.on_records(part)
+                dead = live.stage.on_records(part)
             except BaseException as error:
                 # A bug: what it left half done must never be flushed.
                 await self._fail(live, error)
                 raise
+            live.driven.tally.count(part, dead, self._processor.is_control)
             took = loop.time() - started
             at += len(part)
             live.fed += len(part)
@@ -222,18 +236,23 @@ class Partition:
                 return
             try:
                 await self._flush(live, now=now)
+            except TooManyDead:
+                await self._leave(live)
+                raise
             except BaseException as error:
                 await self._fail(live, error)
                 raise
 
     async def close(self) -> None:
         """Gives the partition up: producer and memory go, what was not flushed never happened."""
-        live, self._live = self._live, None
+        if self._live is not None:
+            await self._leave(self._live)
         self._proof = None
-        if live is not None:
-            live.feeding.set()
-            await live.producer.close()
-            self._observer.closed(self._processor.name, self.number)
+
+    def heed(self) -> None:
+        """Takes up what operators have ordered since the partition was opened."""
+        if self._live is not None:
+            self._allow(self._live.driven.tally)
 
     async def drop(self) -> None:
         """Treats the partition as failed: it comes back through a proof and `open`."""
@@ -257,7 +276,7 @@ class Partition:
             live.feeding.set()
             return
         async with asyncio.timeout(self._timings.flush):
-            await self._transaction(live.producer, snapshot)
+            await self._transaction(live.producer, snapshot, live.driven)
         live.marker_only = None
         live.durable = snapshot.next_offset
         live.durable_fed = fed
@@ -270,16 +289,22 @@ class Partition:
             seconds=live.flushed_at - started,
         )
         self._observer.flushed(self._processor.name, self.number, flushed)
+        self._refusals.too_many_dead(live.driven.tally, live.durable)
 
-    async def _transaction(self, producer: TransactionalProducer, flush: Flush) -> None:
-        rows = [Message(row.key, row.value) for row in flush.rows]
-        rows.append(Message(MARKER_KEY, flush.marker))
+    async def _transaction(
+        self, producer: TransactionalProducer, flush: Flush, driven: Driven
+    ) -> None:
         sends: dict[tuple[str, int], list[Message]] = defaultdict(list)
         for output in flush.outputs:
-            position = ("position", f"{self.number}:{output.position}".encode())
-            sends[output.topic, output.partition].append(
-                Message(output.key, output.value, (*output.headers, position))
+            number = driven.number(output.topic, output.partition)
+            headers = (
+                *output.headers,
+                ("position", f"{self.number}:{output.position}".encode()),
+                ("sequence", str(number).encode()),
             )
+            sends[output.topic, output.partition].append(Message(output.key, output.value, headers))
+        rows = [Message(row.key, row.value) for row in flush.rows]
+        rows.append(Message(MARKER_KEY, flush.marker, (driven_header(driven),)))
         # Only this producer ever writes to this changelog partition: another one's open
         # transaction would hold the last stable offset below rows that we have committed.
         sends[self._processor.changelog, self.number] = rows
@@ -292,55 +317,26 @@ class Partition:
 
     async def _restore(self, stage: Stage, restored: Restored, committed: int | None) -> int:
         """The next source offset; refuses what cannot be right rather than guess."""
-        source, changelog = self._processor.reads, self._processor.changelog
-        if restored.marker is None and restored.rows:
-            raise self._refused(
-                f"{changelog} has {len(restored.rows)} rows but no marker",
-                f"restore {changelog} from a backup, or start over under a new application id",
-            )
-        if restored.marker is None and committed is not None:
-            raise self._refused(
-                f"group {self._processor.group} stands at offset {committed} of {source}, but "
-                f"{changelog} is empty: it was lost or created anew",
-                f"restore {changelog} from a backup; or, to compute from the beginning again, "
-                "delete the group's offsets and every results topic",
-            )
-        try:
-            next_offset = stage.restore(restored.rows, restored.marker)
-        except (Refused, Permanent) as error:
-            raise self._refused(str(error), f"restore {changelog} from a backup") from error
-        first = await self._log.first_offset(source, self.number)
+        self._refusals.rows(restored, committed)
+        next_offset = self._refusals.stage(stage, restored)
+        first = await self._log.first_offset(self._processor.reads, self.number)
         if restored.marker is None or next_offset == 0:
             # Nothing was ever folded, so nothing is missing when the log begins later than 0.
             return max(first, next_offset)
-        end = await self._log.stable_end(source, self.number)
-        if next_offset > end:
-            raise self._refused(
-                f"the marker says {next_offset}, but {source} ends at {end}: it was created anew "
-                "or has lost its end",
-                f"restore {source} from a backup; if it is to begin anew, create every care.* "
-                "topic anew with it, since state and results speak of the old one",
-            )
-        if next_offset < first:
-            raise self._refused(
-                f"the marker says {next_offset}, but {source} begins at {first}: "
-                f"{first - next_offset} offsets were removed before they were read",
-                f"restore {source} from a backup; and make its retention longer than a worker may "
-                "be away",
-            )
-        if committed is not None and next_offset < committed:
-            raise self._refused(
-                f"the marker says {next_offset}, but group {self._processor.group} was already at "
-                f"{committed}: {changelog} has lost its tail",
-                "carewatch state accept-replay goes on from the marker; results from there on "
-                "are written again, with the same ids",
-            )
+        end = await self._log.stable_end(self._processor.reads, self.number)
+        self._refusals.beyond_the_end(next_offset, end)
+        if self._orders.accepts(self._processor.name, self.number, next_offset):
+            return max(first, next_offset)
+        self._refusals.before_the_beginning(next_offset, first)
+        self._refusals.behind_the_group(next_offset, committed)
         return next_offset
 
     def _tell_progress(self, read: int, left: int) -> None:
         self._observer.restoring(self._processor.name, self.number, read=read, left=left)
 
-    async def _first_marker(self, producer: TransactionalProducer, stage: Stage) -> None:
+    async def _first_marker(
+        self, producer: TransactionalProducer, stage: Stage, driven: Driven
+    ) -> None:
         """Written before anything is read: a group offset without a marker means lost state."""
         first = stage.flush()
         if first is None:
@@ -348,7 +344,19 @@ class Partition:
                 f"{self._processor.name}: a stage restored without a marker hands one over at once"
             )
         async with asyncio.timeout(self._timings.flush):
-            await self._transaction(producer, first)
+            await self._transaction(producer, first, driven)
+
+    def _allow(self, tally: Tally) -> None:
+        until = self._orders.allowed_until(self._processor.name, self.number)
+        if until > tally.allowed_until:
+            tally.allow(until)
+
+    async def _leave(self, live: _Live) -> None:
+        self._live = None
+        self._proof = live.durable
+        live.feeding.set()
+        await live.producer.close()
+        self._observer.closed(self._processor.name, self.number)
 
     async def _fail(self, live: _Live, error: BaseException | None) -> None:
         if self._live is live:
@@ -366,7 +374,3 @@ class Partition:
     def _still_owner(self, token: int | None) -> None:
         if self._lost(token):
             raise NotOwner(f"{self._processor.reads} partition {self.number} went elsewhere")
-
-    def _refused(self, what: str, remedy: str) -> Refused:
-        where = f"{self._processor.reads} partition {self.number}"
-        return Refused(f"{where} is not processed: {what}. Remedy: {remedy}")

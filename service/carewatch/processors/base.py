@@ -72,10 +72,11 @@ class Stage(Protocol):
         Raises Refused when a row or the marker cannot be trusted.
         """
 
-    def on_records(self, records: Sequence[Record]) -> None:
+    def on_records(self, records: Sequence[Record]) -> Sequence[int]:
         """Folds records in order. Offsets below the next one are ignored, gaps are legal.
 
         Never raises for what a record contains: that becomes a dead letter among the outputs.
+        Returns the offsets of those that did.
         """
 
     def flush(self) -> Flush | None:
@@ -103,18 +104,27 @@ class Stage(Protocol):
         """What people should know although the partition is worked on; None: nothing."""
 
 
+def is_keyless(key: bytes | None) -> bool:
+    """Control records of `care.events` have no key; everything else is keyed by conversation."""
+    return key is None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processor:
     """A processor as data. Topics flow downhill: `writes` lie below `reads` in the catalogue.
 
     One record flows upstream: what a merged conversation hands over to its parent (E14), which
     track writes into the topic that it reads.
+
+    `is_control` tells by its key whether a record of the source is a clock or the like: those are
+    left out where the share of dead letters is judged.
     """
 
     name: str
     reads: str
     writes: tuple[str, ...]
     build: Callable[[PartitionContext], Stage]
+    is_control: Callable[[bytes | None], bool] = is_keyless
 
     @property
     def changelog(self) -> str:

@@ -111,8 +111,12 @@ class Merge:
         self._panes.restored()
         return self._next
 
-    def on_records(self, records: Sequence[Record]) -> None:
-        """Folds partials and clocks in order; a clock may cause an emission."""
+    def on_records(self, records: Sequence[Record]) -> Sequence[int]:
+        """Folds partials and clocks in order; a clock may cause an emission.
+
+        Returns the offsets of dead letters.
+        """
+        dead: list[int] = []
         for record in records:
             if record.offset < self._next:
                 continue
@@ -125,6 +129,8 @@ class Merge:
                     self._on_partial(decoded, record)
             except InvalidRecord as error:
                 self._outputs.append(self._dead_letter(record, error.reason))
+                dead.append(record.offset)
+        return dead
 
     def flush(self) -> Flush | None:
         """Hands over rows, marker and outputs; None when no record came since the last call."""
@@ -293,6 +299,10 @@ class Merge:
 
 
 PROCESSOR: Final = Processor(
-    name="merge", reads=topics.PARTIALS, writes=(topics.METRICS, topics.DEAD), build=Merge
+    name="merge",
+    reads=topics.PARTIALS,
+    writes=(topics.METRICS, topics.DEAD),
+    build=Merge,
+    is_control=partials.is_clock_key,
 )
 """`care.partials` -> `care.metrics`."""

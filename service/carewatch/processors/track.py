@@ -102,8 +102,9 @@ class Track:
                     self._panes.hold(item.metric, item.labels, item.at, 1, quiet=True)
         return self._next
 
-    def on_records(self, records: Sequence[Record]) -> None:
-        """Folds records in order."""
+    def on_records(self, records: Sequence[Record]) -> Sequence[int]:
+        """Folds records in order; returns the offsets of dead letters."""
+        dead: list[int] = []
         for record in records:
             if record.offset < self._next:
                 continue
@@ -113,6 +114,7 @@ class Track:
                 decoded = decode_event(record.key, record.value)
             except InvalidRecord as error:
                 self._dead(record, error.reason)
+                dead.append(record.offset)
                 continue
             match decoded:
                 case Arrived():
@@ -123,6 +125,7 @@ class Track:
                     self._on_rulebook(decoded)
                 case Gate():
                     self._on_gate(decoded)
+        return dead
 
     def flush(self) -> Flush | None:
         """Hands over rows, marker and outputs; None when no record came since the last call."""

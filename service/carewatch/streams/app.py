@@ -8,6 +8,7 @@ crash. The engine runs as a service of the app, on consumers and producers of it
 import asyncio
 import logging
 import os
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
@@ -26,7 +27,7 @@ from carewatch.settings import KafkaSettings, Settings
 logger = logging.getLogger(__name__)
 
 APP_ID: Final = "carewatch"
-"""Also the consumer group of Faust's own agents; the engine's groups are `carewatch-<stage>`."""
+"""The consumer groups of Faust's own agents begin so; the engine's are `carewatch-<stage>`."""
 
 STOP_SECONDS: Final = 8.0
 """A stop that takes longer ends the process by force: nothing is lost, all of it is in the log."""
@@ -64,13 +65,23 @@ class _Boot(BootStrategy):
     """Faust's web server would serve table data, and its command line switches it on."""
 
 
+def app_id(slot: str | None) -> str:
+    """Its own for every worker process: each of them reads every order.
+
+    In a common group an order would reach one worker, and hardly ever the one that it is for.
+    """
+    return f"{APP_ID}-orders-{slot or f'{socket.gethostname()}-{os.getpid()}'}"
+
+
 class WorkerApp(faust.App):
     """Faust's app, with a start that waits for the broker and a stop that comes to an end."""
 
     BootStrategy = _Boot
 
-    def __init__(self, engine: Engine, kafka: KafkaSettings, **options: Any) -> None:
-        super().__init__(APP_ID, **options)
+    def __init__(
+        self, engine: Engine, kafka: KafkaSettings, slot: str | None, **options: Any
+    ) -> None:
+        super().__init__(app_id(slot), **options)
         self._kafka = kafka
         self._engine_service = EngineService(engine)
 
@@ -137,6 +148,7 @@ def build_app(settings: Settings, engine: Engine, agents: Sequence[TopicAgent] =
     app = WorkerApp(
         engine,
         settings.kafka,
+        settings.worker.slot,
         broker=";".join(f"kafka://{server.strip()}" for server in servers),
         autodiscover=False,
         store="memory://",

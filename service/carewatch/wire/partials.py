@@ -125,6 +125,11 @@ def partial_key(partial: Partial) -> bytes:
     return pane_key(partial.series, partial.window, partial.start, partial.stage, partial.partition)
 
 
+def is_clock_key(key: bytes | None) -> bool:
+    """Whether a record with this key is a clock: a control record, no pane."""
+    return key is not None and key.startswith(CLOCK_PREFIX)
+
+
 def clock_key(clock: ClockRecord) -> bytes:
     """The record key of a clock."""
     return CLOCK_PREFIX + f"{clock.stage}|{clock.partition}".encode()

@@ -11,6 +11,7 @@ from carewatch.domain.errors import Retryable
 from carewatch.engine.changelog import Restored
 from carewatch.engine.partition import Partition
 from carewatch.engine.ports import Message, TransactionalProducer
+from carewatch.engine.tally import Driven
 from carewatch.processors.base import Flush, Stage
 from carewatch.wire.rows import MARKER_KEY
 from support.fake_clients import FakeProducer, FakeReader
@@ -54,14 +55,16 @@ class Deaf(FakeProducer):
 class RetryInPlace(Partition):
     """Sends a failed flush again, by a new producer, instead of restoring."""
 
-    async def _transaction(self, producer: TransactionalProducer, flush: Flush) -> None:
+    async def _transaction(
+        self, producer: TransactionalProducer, flush: Flush, driven: Driven
+    ) -> None:
         try:
-            await super()._transaction(producer, flush)
+            await super()._transaction(producer, flush, driven)
         except Retryable:
             await producer.close()
             again = self._producers(self.transactional_id)
             await again.start()
-            await super()._transaction(again, flush)
+            await super()._transaction(again, flush, driven)
             if self._live is not None:
                 self._live.producer = again
 

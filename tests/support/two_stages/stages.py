@@ -107,7 +107,7 @@ class Tally:
             self.dirty_groups = dict.fromkeys(said["dirty"], True)
         return self.next
 
-    def on_records(self, records: Sequence[Record]) -> None:
+    def on_records(self, records: Sequence[Record]) -> Sequence[int]:
         for record in records:
             if record.offset < self.next:
                 continue
@@ -118,6 +118,7 @@ class Tally:
                 self._on_event((record.key or b"").decode(), said, record.offset)
             self.next = record.offset + 1
             self.pending.moved = True
+        return ()
 
     @property
     def next_due(self) -> None:
@@ -235,13 +236,14 @@ class Merge:
             self.changed = dict.fromkeys(said["changed"], True)
         return self.next
 
-    def on_records(self, records: Sequence[Record]) -> None:
+    def on_records(self, records: Sequence[Record]) -> Sequence[int]:
         for record in records:
             if record.offset < self.next:
                 continue
             self._on_partial(record)
             self.next = record.offset + 1
             self.pending.moved = True
+        return ()
 
     @property
     def next_due(self) -> None:
