@@ -15,6 +15,7 @@ RULE = re.compile(r"\b([RQEWCS]\d{1,2}[ab]?)\b")
 TESTS = {
     "R6a": ["tests/domain/test_ledger.py", "tests/processors/test_track_properties.py"],
     "R6b": ["tests/domain/test_policy.py", "tests/processors/test_track.py"],
+    "E14": ["tests/processors/test_hand_over_properties.py"],
     "W1": ["tests/domain/test_windows.py"],
     "W2": ["tests/domain/test_contributions.py", "tests/exporter/test_collector.py"],
     "W4": ["tests/domain/test_windows.py"],
