@@ -129,3 +129,20 @@ def points(outputs: Iterable[Output]) -> dict[str, dict[str, Any]]:
             k: v for k, v in data.items() if k not in ("revision", "pane")
         }
     return newest
+
+
+def totals(outputs: Iterable[Output]) -> dict[str, dict[str, Any]]:
+    """What counts since the beginning, net, by series; nothing is as good as a zero.
+
+    Without what is counted about the arrival of events, which is another one in another order.
+    """
+    net_ = {
+        key: {name: value for name, value in point.items() if name in _NET}
+        for key, point in points(outputs).items()
+        if point["window"] == "total" and point["metric"] not in _OF_ARRIVAL
+    }
+    return {key: value for key, value in net_.items() if any(value.values())}
+
+
+_NET = ("value", "n", "d", "count", "sum", "sum_ms", "buckets")
+_OF_ARRIVAL = ("corrections", "late_facts", "duplicate_events", "clamped_future", "late_events")

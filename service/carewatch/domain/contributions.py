@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from carewatch.domain.conversation import Conversation
+from carewatch.domain.conversation import Conversation, Obligation
 from carewatch.domain.facts import (
     HandOver,
     Labels,
@@ -38,7 +38,21 @@ class Held(NamedTuple):
 _BY_AGENT: Final = "_by_agent"
 _EVALUATIONS: Final = BY_ID["sla_evaluations"]
 _BREACHES: Final = BY_ID["sla_breaches"]
+_OVERRUN: Final = BY_ID["sla_overrun"]
 _CONVERSATIONS: Final = BY_ID["conversations"]
+_RESOLUTIONS: Final = BY_ID["resolutions"]
+_NET_FLOW: Final = BY_ID["net_flow"]
+_FLOW: Final = BY_ID["flow_ratio"]
+_RESOLVED: Final = BY_ID["resolution_rate"]
+_REOPENED: Final = BY_ID["reopen_rate"]
+_REPLIES: Final = BY_ID["reply_volume"]
+
+_ALSO: Final = {
+    "turns_opened": (BY_ID["response_rate"], 0, 1),
+    "turns_answered_24h": (BY_ID["response_rate"], 1, 0),
+    "messages_answered": (BY_ID["message_response_rate"], 1, 0),
+}
+"""Counts that are part or whole of a ratio, too: by how much both grow."""
 
 
 def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
@@ -54,6 +68,7 @@ def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
                 yield from _durations(result, BY_ID[metric.id + _BY_AGENT], (*base, *extra, agent))
         case SessionFact():
             yield Contribution(_CONVERSATIONS, (*base, result.transition), result.at, 1)
+            yield from _flow(result, base)
         case SlaTransition():
             labels = (*base, result.policy, result.target)
             breached = result.to == "breached" and result.from_ != "breached"
@@ -61,9 +76,15 @@ def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
                 yield Contribution(_EVALUATIONS, labels, result.at, 1)
             if breached:
                 yield Contribution(_BREACHES, labels, result.at, 1)
+            elif result.to == "met_late":
+                yield Contribution(_OVERRUN, labels, result.at, result.overrun_ms)
         case Tally():
-            metric, own = BY_ID[result.metric], (*base, *result.extra)
-            yield Contribution(metric, own, result.at, result.amount, result.of)
+            yield from _tallied(result, BY_ID[result.metric], (*base, *result.extra))
+            if (also := _ALSO.get(result.metric)) is not None:
+                ratio, part, whole = also
+                yield Contribution(ratio, base, result.at, part, whole)
+            elif result.metric == "messages" and result.extra == ("outbound", "agent"):
+                yield from _tallied(result, _REPLIES, base)
         case HandOver():
             return  # the turn counts where it goes on
 
@@ -74,6 +95,33 @@ def _durations(sample: Sample, metric: Metric, labels: tuple[str, ...]) -> Itera
     if sample.business_ms is not None:
         twin = BY_ID[metric.id + BUSINESS]
         yield Contribution(twin, labels, sample.ended_at, sample.business_ms)
+
+
+def _tallied(tally: Tally, metric: Metric, labels: tuple[str, ...]) -> Iterator[Contribution]:
+    """A count or value; of a duration the twin, and for whom it is attributed to the sister."""
+    at, agent = tally.at, tally.labels.agent
+    yield Contribution(metric, labels, at, tally.amount, tally.of)
+    if tally.business_ms is not None:
+        yield Contribution(BY_ID[metric.id + BUSINESS], labels, at, tally.business_ms)
+    if "agent" in metric.sisters and agent is not None:
+        yield from _tallied(tally, BY_ID[metric.id + _BY_AGENT], (*labels, agent))
+
+
+def _flow(fact: SessionFact, base: tuple[str, ...]) -> Iterator[Contribution]:
+    """What comes in and what goes out.
+
+    A reopening is no opening (R13), and takes no resolution back: both did happen, so what is
+    opened and resolved anew may flow out more often than it came in.
+    """
+    if fact.transition == "opened":
+        yield Contribution(_NET_FLOW, base, fact.at, 1)
+        yield Contribution(_FLOW, base, fact.at, 0, 1)
+        yield Contribution(_RESOLVED, base, fact.at, 0, 1)
+    elif fact.transition == "resolved":
+        yield Contribution(_RESOLUTIONS, base, fact.at, 1)
+        yield Contribution(_NET_FLOW, base, fact.at, -1)
+        yield Contribution(_FLOW, base, fact.at, 1)
+        yield Contribution(_REOPENED, base, fact.at, 0, 1)
 
 
 def corrected_by(result: Sample | SessionFact | SlaTransition) -> str:
@@ -89,27 +137,45 @@ def corrected_by(result: Sample | SessionFact | SlaTransition) -> str:
 
 def held(tenant: str, state: Conversation) -> tuple[Held, ...]:
     """The gauges a conversation stands in now; those the bot has wait for nobody (R21)."""
-    turn, stay = state.turn, state.stay
-    if state.session is None and turn is None and stay is None and not state.obligations:
+    session, turn, stay = state.session, state.turn, state.stay
+    if session is None and turn is None and stay is None and not state.obligations:
         return ()
     base = (tenant, state.channel, state.queue, state.priority)
     out = [Held("open_conversations", (*base, name)) for name in _states(state)]
-    if turn is not None and not state.bot_has:
-        out.append(Held("waiting_conversations", base))
-        out.append(Held("oldest_unanswered", base, turn.started_at))
+    if session is not None:
+        out.append(Held("oldest_open", base, session.opened_at))
+    if turn is not None:
+        out.append(Held("needs_reply", base))
+        if not state.bot_has:
+            out.append(Held("waiting_conversations", base))
+            out.append(Held("oldest_unanswered", base, turn.started_at))
+    if state.agent is not None:
+        out += [
+            Held(one.metric + _BY_AGENT, (*one.labels, state.agent), one.at)
+            for one in out
+            if "agent" in BY_ID[one.metric].sisters
+        ]
     if stay is not None:
         labels = (tenant, state.channel, stay.queue, state.priority)
         out.append(Held("queue_length", labels))
     for owed in state.obligations:
-        instance = owed.instance
-        if instance is None:
-            continue
-        labels6 = (*base, instance.promise.policy, owed.target)
-        if instance.state == "at_risk":
-            out.append(Held("sla_at_risk_conversations", labels6))
-        elif instance.state == "breached":
-            out.append(Held("sla_breached_open_conversations", labels6))
+        out.extend(_clock(base, owed))
     return tuple(out)
+
+
+def _clock(base: tuple[str, ...], owed: Obligation) -> Iterator[Held]:
+    """The gauges in which an open SLA clock stands: whether it runs, and how far it is."""
+    instance = owed.instance
+    if instance is None:
+        return
+    labels = (*base, instance.promise.policy, owed.target)
+    yield Held("sla_active", labels)
+    if owed.spans and owed.spans[-1].paused:
+        yield Held("sla_paused", labels)
+    if instance.state == "at_risk":
+        yield Held("sla_at_risk_conversations", labels)
+    elif instance.state == "breached":
+        yield Held("sla_breached_open_conversations", labels)
 
 
 def _states(state: Conversation) -> Iterator[str]:

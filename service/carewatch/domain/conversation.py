@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from carewatch.domain.asked import Asked
 from carewatch.domain.calendar import Calendar
 from carewatch.domain.events import Order
 from carewatch.domain.facts import NONE, Labels, Result, Sample, SlaState, Tally
@@ -22,7 +23,7 @@ class Turn(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     started_at: int
     first: bool
-    asked: tuple[tuple[str, int], ...] = ()  # its messages: key and instant, up to KEPT
+    asked: tuple[Asked, ...] = ()  # its messages, up to `asked.KEPT`
     more: int = 0  # what else keeps it open: messages beyond those, a hand-off, an inherited turn
     hops: int = 0  # how often merges handed its start over
 
@@ -68,6 +69,13 @@ class Session(msgspec.Struct, array_like=True):
     waits: int = 0
     spent: dict[str, Spent] = {}  # by lifecycle state
     state_since: int = 0
+    opened_as: Labels | None = None  # the labels of the opening; None when it was a reopening
+    messages: int = 0  # public ones
+    replies: int = 0  # of these, by persons
+    transfers: int = 0
+    visited: tuple[str, ...] = ()  # queues and teams that it has left
+    promised: bool = False  # an SLA clock was told in it
+    breached: bool = False
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -192,6 +200,9 @@ class Conversation(msgspec.Struct, array_like=True):
     cycles: dict[str, int] = {}
     last_order: Order | None = None
     last_timer_at: int | None = None
+    unacted: tuple[Asked, ...] = ()  # what customers wrote since anybody did something about it
+    burst: tuple[str, int] | None = None  # the author and beginning of the last burst of replies
+    resolved_on: int | None = None  # the day on which it was last resolved, by its start
 
 
 class Said(NamedTuple):
@@ -288,6 +299,10 @@ class Step:
             self.tell(Said(kept.result, self.cause, kept.cause))
         return kept.result if kept is not None else None
 
+    def uncount(self, tally: Tally) -> None:
+        """Takes back a count that was said earlier; it is known by what it says alone."""
+        self.tell(Said(tally, self.cause, self.cause))
+
     def forget(self, name: str) -> None:
         """What was kept under a name is final from now on."""
         rest = {key: one for key, one in self.state.withdrawable.items() if key != name}
@@ -322,6 +337,21 @@ class Step:
         """Business time up to now, by the schedule in force now (C5, R6b); None without one."""
         calendar = self.book.business(self.tenant, queue)
         return None if calendar is None else calendar.open_ms(since, self.at)
+
+    def measure(self, metric: str, since: int, *extra: str, agent: str | None = None) -> None:
+        """Tells a duration that ends now by both clocks, as a value that is no fact of its own."""
+        spent = self.spent_since(since)
+        labels = self.labels(agent=agent)
+        self.say(
+            Tally(
+                labels,
+                metric,
+                self.at,
+                extra,
+                amount=spent.calendar_ms,
+                business_ms=spent.business_ms,
+            )
+        )
 
     def count(self, metric: str, *extra: str) -> None:
         """Tells one more of a count, now."""

@@ -79,7 +79,8 @@ class SlaTransition(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
 class Tally(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
     """`amount` more of a count; `extra` are the metric's own labels in catalogue order.
 
-    For a ratio `amount` is what the part grows by and `of` what the whole does.
+    For a ratio `amount` is what the part grows by and `of` what the whole does; for a distribution
+    it is one value, of a duration with its `business_ms` where a schedule is in force.
     """
 
     labels: Labels

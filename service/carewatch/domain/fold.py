@@ -7,7 +7,18 @@ fire by themselves, each at its own instant (R7).
 from collections.abc import Callable
 from typing import assert_never
 
-from carewatch.domain import merges, obligations, queues, sessions, sla, turns
+from carewatch.domain import (
+    actions,
+    merges,
+    obligations,
+    queues,
+    sessions,
+    sla,
+    suspects,
+    transfers,
+    turns,
+    within,
+)
 from carewatch.domain.conversation import Conversation, Said, Session, Step
 from carewatch.domain.events import (
     OPENING_STATES,
@@ -28,7 +39,7 @@ from carewatch.domain.events import (
     Tagged,
     order,
 )
-from carewatch.domain.facts import NONE
+from carewatch.domain.facts import NONE, Tally
 from carewatch.domain.policy import Books
 
 Tell = Callable[[Said], None]
@@ -38,7 +49,7 @@ def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tel
     """Fires every timer before the event's instant, then folds the event (R5, R7)."""
     fire_timers(tenant, state, event.at, books, tell)
     step = Step(tenant, state, books, event.at, event.id, tell)
-    before = _matched_by(state)
+    before, pauses = _matched_by(state), suspects.suspects(state)
     if isinstance(event, Inherited) and event.started_at is None:
         pass  # it takes an earlier revision's place in the history, and says nothing itself
     elif _counts(state, event):
@@ -50,28 +61,33 @@ def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tel
             state.tags = event.after(state.tags)  # which are left decides when it counts again
     state.last_order = order(event)
     sla.settle(step, changed=_matched_by(state) != before)
+    suspects.tell(step, pauses)
 
 
 def fire_timers(tenant: str, state: Conversation, until: int, books: Books, tell: Tell) -> None:
     """Fires, in order, every timer whose instant is below `until`."""
-    while (at := next_timer(state, books)) is not None and at < until:
+    while (at := next_timer(tenant, state, books)) is not None and at < until:
         step = Step(tenant, state, books, at, f"timer@{at}", tell)
+        pauses = suspects.suspects(state)
+        if at != state.last_timer_at:
+            within.reach(step)
         idle = sessions.idle_at(state, step.profile.idle_gap_ms)
         if idle is not None and idle <= at:
             sessions.end_session(step, "idle")
         # What ends at an instant is told before what would be due at it.
         sla.settle(step, changed=books.changed_at(at))
         sla.fire(step)
+        suspects.tell(step, pauses)
         state.last_timer_at = at
 
 
-def next_timer(state: Conversation, books: Books) -> int | None:
+def next_timer(tenant: str, state: Conversation, books: Books) -> int | None:
     """The next instant at which something becomes true by itself; None when nothing will."""
     if state.session is None and not state.obligations:
         return None
     folded = state.last_order[0] if state.last_order is not None else 0
     fired = state.last_timer_at or 0
-    due = sla.next_at(state)
+    due = _earlier(sla.next_at(state), within.next_at(tenant, state, books))
     if sessions.may_idle(state):
         gap = books.at(max(folded, fired)).profile(state.channel, state.account).idle_gap_ms
         due = _earlier(due, sessions.idle_at(state, gap))
@@ -140,15 +156,21 @@ def _apply(step: Step, event: Event) -> None:
             if step.state.session is None:
                 step.state.queue = event.queue  # what the event opens carries the values after it
             sessions.open_session(step, by=None)
+            had = step.state.queue
             queues.enter(step, event.queue)
+            transfers.entered(step, had)
         case QueueLeft():
             queues.leave(step, event.queue, event.outcome)
         case Tagged():
-            step.state.tags = event.after(step.state.tags)
+            had_tags = step.state.tags
+            step.state.tags = event.after(had_tags)
+            if not set(step.state.tags) <= set(had_tags):
+                actions.act(step)
             if not EXCLUDING.isdisjoint(step.state.tags):
                 sessions.end_session(step, "spam")
                 obligations.excluded(step)
         case Deleted():
+            actions.delete(step, event.key)
             if turns.delete_message(step, event.key):
                 queues.end_with_turn(step)
                 turns.drop_turn(step, "deleted")
@@ -181,8 +203,23 @@ def _message(step: Step, event: Message) -> None:
             assert_never(event.author)
     if event.stamped is not None:
         step.count_event("negative_clamped")
-    if not event.deleted:
-        step.count("messages", event.direction, COUNTED_AS[event.author])
+    _count_message(step, event)
+
+
+def _count_message(step: Step, event: Message) -> None:
+    """In volume unless it was deleted; as a part of the session whatever became of it (R19)."""
+    session = step.state.session
+    by_person = event.author is Author.PERSON
+    if session is not None and event.direction != "internal":
+        session.messages += 1
+        session.replies += by_person
+    if event.deleted:
+        return
+    agent = (event.agent or "unknown") if by_person else None
+    if agent is not None:
+        turns.count_burst(step, agent)
+    extra = (event.direction, COUNTED_AS[event.author])
+    step.say(Tally(step.labels(agent=agent), "messages", step.at, extra))
 
 
 EXCLUDING = frozenset({"spam", "blocked", "test"})
@@ -221,12 +258,14 @@ def _customer_wrote(step: Step, event: Message) -> None:
         state.bot_owes = True
         if turns.open_turn(step, event.key) and not (state.session and state.session.person_wrote):
             queues.wait(step)
+    actions.wrote(step, event.key)
 
 
 def _person_wrote(step: Step, event: Message) -> None:
     state = step.state
     agent = event.agent or "unknown"
     obligations.person_replied(step, agent)
+    actions.act(step, agent)
     if sessions.is_after_word(step):
         return
     session = sessions.open_session(step, by="agent")
@@ -296,7 +335,7 @@ def _status(step: Step, event: StatusChanged) -> None:
 def _assigned(step: Step, event: Assigned) -> None:
     """Only the sides that the event names apply; null clears (R10)."""
     state = step.state
-    had = state.agent
+    had, queue, team = state.agent, state.queue, state.team
     if "team" in event.sets:
         state.team = event.team or NONE
     if "agent" in event.sets:
@@ -304,6 +343,7 @@ def _assigned(step: Step, event: Assigned) -> None:
     if "queue" in event.sets:
         state.queue = event.queue or NONE
         queues.rerouted(step)
+    transfers.assigned(step, queue, team)
     if "agent" not in event.sets:
         return
     obligations.assigned(step, event.agent, had)

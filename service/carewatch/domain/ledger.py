@@ -81,7 +81,7 @@ class Memory(msgspec.Struct, array_like=True):
 
     def next_timer(self, books: Books) -> int | None:
         """When something becomes true by itself, None when nothing will."""
-        return next_timer(self.state, books)
+        return next_timer(self.tenant, self.state, books)
 
 
 def new_memory(tenant: str, key: str) -> Memory:

@@ -47,8 +47,10 @@ Sister = Literal["agent", "tag", "topic"]
 class Metric:
     """One computed metric; `labels` come after BASE_LABELS, in this order.
 
-    `anchor` is the instant of a sample that decides its window: its end, what began it (the
-    opening, for cohorts), or the present state. The day of a cohort closes `horizon_ms` later.
+    `clock` says which time a duration is measured in: all of it, that of a schedule, or that of
+    the promise it is about. `anchor` is the instant of a sample that decides its window: its end,
+    what began it (the opening, for cohorts), or the present state. The day of a cohort closes
+    `horizon_ms` later.
     """
 
     id: str
@@ -56,7 +58,7 @@ class Metric:
     unit: Unit
     help: str
     rules: str = ""
-    clock: Literal["calendar", "business"] = "calendar"
+    clock: Literal["calendar", "business", "promise"] = "calendar"
     anchor: Literal["end", "opening", "now"] = "end"
     labels: tuple[str, ...] = ()
     windows: tuple[Window, ...] = PER_FACT
@@ -141,7 +143,7 @@ def family(metric: Metric) -> tuple[Metric, ...]:
 
 
 def _with_twin(metric: Metric) -> tuple[Metric, ...]:
-    if metric.kind is not Kind.DISTRIBUTION or metric.unit != "ms":
+    if metric.kind is not Kind.DISTRIBUTION or metric.unit != "ms" or metric.clock == "promise":
         return (metric,)
     says = f"`{metric.id}` in business time, where a schedule is in force."
     twin = replace(metric, id=metric.id + BUSINESS, help=says, clock="business", sisters=())

@@ -33,11 +33,15 @@ BY_ID: Final = {metric.id: metric for metric in COMPUTED}
 SLA_TRANSITIONS: Final = "sla_transitions"
 """What `corrections` calls a withdrawn SLA transition: it may have fed two counts, or none."""
 
+_NO_FACTS: Final = ("time_to_action", "sla_overrun", "suspect_pause")
+"""Durations that are not published one by one, so that no withdrawal names them."""
+
 CORRECTABLE: Final = (
     *(
         metric.id
         for metric in _DEFINED
-        if metric.kind is Kind.DISTRIBUTION and metric.unit == "ms" and metric.status == "computed"
+        if metric.kind is Kind.DISTRIBUTION and metric.unit == "ms"
+        if metric.status == "computed" and metric.id not in _NO_FACTS
     ),
     "conversations",
     SLA_TRANSITIONS,

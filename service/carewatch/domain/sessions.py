@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from carewatch.domain import obligations, queues, turns
+from carewatch.domain import actions, flow, obligations, queues, turns
 from carewatch.domain.conversation import Conversation, Session, Spent, Step
 from carewatch.domain.facts import SessionFact
 
@@ -46,7 +46,7 @@ def open_session(step: Step, *, by: Literal["customer", "agent"] | None) -> Sess
             state.assigned_at = None
     else:
         # It was not the last resolution after all (R22).
-        step.take_back(FULL)
+        flow.reopened(step, step.take_back(FULL))
     state.sessions += 1
     state.session = session = Session(
         opened_at=step.at,
@@ -59,6 +59,9 @@ def open_session(step: Step, *, by: Literal["customer", "agent"] | None) -> Sess
     state.bot_has = False
     state.bot_owes = False
     state.last_public_at = None
+    actions.give_up(step)
+    if not reopened:
+        session.opened_as = step.labels()
     obligations.session_opened(step, reopened=reopened, by_agent=by == "agent")
     _tell(step, "reopened" if reopened else "opened", initiated_by=by)
     return session
@@ -113,7 +116,11 @@ def end_session(
     turns.drop_turn(step, outcome)
     _sum_up(step, session)
     if ending == "resolved":
+        if not (by_customer or state.bot_has):
+            actions.act(step, resolver)
         _resolved(step, session, resolver)
+    actions.give_up(step)
+    flow.ended(step, session, resolved=ending == "resolved")
     transition: Literal["resolved", "closed", "merged"] = "resolved"
     if ending == "merged":
         transition = "merged"

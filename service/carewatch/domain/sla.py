@@ -240,7 +240,11 @@ def _told(
 
 
 def _say(step: Step, told: list[_Told]) -> None:
+    session = step.state.session
     for owed, record in sorted(told, key=_place):
+        if session is not None:
+            session.promised = True
+            session.breached |= record.to == "breached" != record.from_
         may_reopen = record.to != "cancelled" and _may_reopen(owed)
         step.say(record, keep=kept_as(owed.target) if may_reopen else None)
 

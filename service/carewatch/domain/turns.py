@@ -4,36 +4,36 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from carewatch.domain import obligations
+from carewatch.domain import asked, obligations, within
 from carewatch.domain.conversation import Session, Step, Turn
-from carewatch.domain.facts import Tally
+from carewatch.domain.facts import Labels, Tally
 
-KEPT: Final = 128
-"""So many of a turn's messages are known one by one: to be deleted, and to count as answered."""
 ANSWERED_WITHIN_MS: Final = 24 * 3_600_000
 """A turn or message counts as answered when it was within a day (the response rate's horizon)."""
+BURST_MS: Final = 60_000
+"""What one person writes within this time, nobody else of the staff in between, is one reply."""
 _OPENED: Final = "turns_opened"
 """The name under which the count of a turn that needed no reply can be taken back."""
 
 
-def open_turn(step: Step, asked: str | None = None) -> bool:
+def open_turn(step: Step, key: str | None = None) -> bool:
     """A customer (or a hand-off, E3) now waits for a person; an open turn goes on (R18).
 
-    `asked` is the key of the message that asks. Says whether a turn began now.
+    `key` is that of the message that asks. Says whether a turn began now.
     """
     state = step.state
     session = state.session
     if session is None:
         return False
-    if state.turn is not None:
-        if asked is not None:
-            state.turn = _with_message(state.turn, asked, step.at)
-        return False
-    first = _is_first(session)
-    state.turn = Turn(step.at, first, *(((), 1) if asked is None else (((asked, step.at),), 0)))
-    obligations.turn_opened(step, first=first)
-    step.say(Tally(step.labels(), "turns_opened", step.at), keep=_OPENED)
-    return True
+    began = state.turn is None
+    if began:
+        first = _is_first(session)
+        state.turn = Turn(step.at, first, more=int(key is None))
+        obligations.turn_opened(step, first=first)
+        step.say(Tally(step.labels(), "turns_opened", step.at), keep=_OPENED)
+    if key is not None and state.turn is not None:
+        state.turn = _with_message(step, state.turn, key)
+    return began
 
 
 def inherit_turn(step: Step, since: int, hops: int) -> bool:
@@ -63,8 +63,12 @@ def inherit_turn(step: Step, since: int, hops: int) -> bool:
 
 
 def move_away(step: Step) -> None:
-    """The turn goes on in another conversation, and counts as opened there."""
+    """The turn goes on in another conversation, and counts as opened there.
+
+    Its messages count nowhere: the reply comes where nobody knows them.
+    """
     step.take_back(_OPENED)
+    _take_messages_back(step)
 
 
 def answer_any(step: Step, agent: str | None) -> None:
@@ -82,6 +86,7 @@ def answer(step: Step, agent: str | None) -> None:
     if turn is None:
         return
     answer_any(step, agent)
+    within.answer(step, turn)
     _count_answered(step, turn)
     step.state.turn = None
     session = step.state.session
@@ -95,17 +100,26 @@ def answer(step: Step, agent: str | None) -> None:
     step.sample("reply_time", turn.started_at, agent=agent)
 
 
+def count_burst(step: Step, agent: str) -> None:
+    """A person wrote: counted where a burst of one author begins, which lasts BURST_MS."""
+    burst = step.state.burst
+    if burst is None or burst[0] != agent or step.at - burst[1] > BURST_MS:
+        step.state.burst = (agent, step.at)
+        step.say(Tally(step.labels(agent=agent), "reply_turns", step.at))
+
+
 def drop_turn(step: Step, outcome: obligations.Given) -> None:
     """The turn ends without a sample, for the reason `outcome` (R20, S12)."""
     turn = step.state.turn
     if turn is None:
         return
-    step.state.turn = None
     if outcome != "no_reply_needed":
         step.forget(_OPENED)
     else:
         step.take_back(_OPENED)
+        _take_messages_back(step)
         step.count("marked_complete")
+    step.state.turn = None
     obligations.turn_dropped(step, outcome)
 
 
@@ -115,22 +129,38 @@ def delete_message(step: Step, key: str) -> bool:
     Says whether it was the last one, so that nobody waits any more.
     """
     turn = step.state.turn
-    if turn is None or all(key != known for known, _ in turn.asked):
+    one = asked.find(turn.asked, key) if turn is not None else None
+    if turn is None or one is None:
         return False
-    asked = tuple(one for one in turn.asked if one[0] != key)
-    step.state.turn = replace(turn, asked=asked)
-    return not asked and not turn.more
+    step.uncount(_asking(one.labels, one.at))
+    step.state.turn = turn = replace(turn, asked=asked.without(turn.asked, key))
+    return not turn.asked and not turn.more
 
 
 def _count_answered(step: Step, turn: Turn) -> None:
-    """The turn, and each of its messages, if the answer came within a day (E1)."""
+    """The turn, and each of its messages, if the answer came within a day (E1).
+
+    They count where they began: at their own instants, under the labels that they had then.
+    """
+    opened = step.state.withdrawable.get(_OPENED)
     step.forget(_OPENED)
-    labels = step.labels()
-    if step.at - turn.started_at <= ANSWERED_WITHIN_MS:
-        step.say(Tally(labels, "turns_answered_24h", turn.started_at))
-    for _, at in turn.asked:
-        if step.at - at <= ANSWERED_WITHIN_MS:
-            step.say(Tally(labels, "messages_answered", at))
+    if opened is not None and step.at - turn.started_at <= ANSWERED_WITHIN_MS:
+        step.say(Tally(opened.result.labels, "turns_answered_24h", turn.started_at))
+    for one in asked.each(turn.asked):
+        if step.at - one.at <= ANSWERED_WITHIN_MS:
+            step.say(Tally(one.labels, "messages_answered", one.at))
+
+
+def _take_messages_back(step: Step) -> None:
+    turn = step.state.turn
+    if turn is not None:
+        for one in asked.each(turn.asked):
+            step.uncount(_asking(one.labels, one.at))
+
+
+def _asking(labels: Labels, at: int) -> Tally:
+    """A message that needs a reply, in the whole of the rate."""
+    return Tally(labels, "message_response_rate", at, amount=0, of=1)
 
 
 def _is_first(session: Session) -> bool:
@@ -138,7 +168,10 @@ def _is_first(session: Session) -> bool:
     return session.new_contact and session.initiated_by != "agent" and not session.person_wrote
 
 
-def _with_message(turn: Turn, key: str, at: int) -> Turn:
-    if len(turn.asked) < KEPT:
-        return replace(turn, asked=(*turn.asked, (key, at)))
-    return replace(turn, more=turn.more + 1)
+def _with_message(step: Step, turn: Turn, key: str) -> Turn:
+    labels = step.labels()
+    kept = asked.with_message(turn.asked, labels, key, step.at)
+    if kept is None:
+        return replace(turn, more=turn.more + 1)
+    step.say(_asking(labels, step.at))
+    return replace(turn, asked=kept)

@@ -11,6 +11,7 @@ from carewatch.domain.metric import (
     gauge,
     planned,
     ratio,
+    spread,
 )
 
 _PROMISE: Final = ("policy", "target")
@@ -18,26 +19,27 @@ _PROMISE: Final = ("policy", "target")
 METRICS: Final[tuple[Metric, ...]] = (
     count("sla_evaluations", "S17", "SLA clocks that were met or breached.", _PROMISE),
     count("sla_breaches", "S3, S17", "SLA clocks whose deadline passed.", _PROMISE),
-    planned(ratio(
-        "policy_clean_rate", "S17", "Sessions without a breach, of those with a promise."
-    )),
+    ratio("policy_clean_rate", "S17", "Sessions without a breach, of those with a promise."),
     gauge("sla_at_risk_conversations", "S18", "SLA clocks past a warning.", _PROMISE),
     gauge(
         "sla_breached_open_conversations", "S9", "SLA clocks past their deadline and still open.",
         _PROMISE,
     ),
-    planned(gauge("sla_active", "S1-S18", "SLA clocks that are open.", _PROMISE)),
-    planned(gauge("sla_paused", "S7", "SLA clocks that stand still.", _PROMISE)),
+    gauge("sla_active", "S1-S18", "SLA clocks that are open.", _PROMISE),
+    gauge("sla_paused", "S7", "SLA clocks that stand still.", _PROMISE),
     planned(gauge(
         "sla_due_within", "S1", "SLA clocks whose deadline is near.", (*_PROMISE, "within")
     )),
     planned(gauge("next_due", "W11", "The soonest deadlines.", kind=Kind.DEADLINES)),
-    planned(duration("sla_overrun", "S9", "How late a clock was stopped.", _PROMISE)),
+    spread(
+        "sla_overrun", "S9", "How late a clock was stopped, by that clock.", "ms", _PROMISE,
+        clock="promise",
+    ),
     derived(
         "sla_burn_rate", "S17", "Breaches per hour, of those the objective allows.",
         "sla_breaches", "sla_evaluations",
     ),
-    planned(duration("suspect_pause", "S7", "Pauses over an unanswered message.", _PROMISE)),
+    duration("suspect_pause", "S7", "Pauses over an unanswered message.", _PROMISE),
     planned(gauge("benchmark_ratio", "", "A value divided by its baseline or target.")),
     count("corrections", "R6", "Withdrawals, by what they take back.", ("metric",)),
     count("duplicate_events", "R2", "Events that had come before."),

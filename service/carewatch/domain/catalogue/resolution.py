@@ -34,29 +34,25 @@ METRICS: Final[tuple[Metric, ...]] = (
     duration("agent_work_time", "E18", "Time of a session in new, queued or open."),
     duration("agent_wait_time", "E18", "Time of a session in pending."),
     duration("on_hold_time", "E18", "Time of a session in snoozed."),
-    planned(cohort(
+    cohort(
         ratio("resolution_rate", "R16", "Sessions resolved within 7 days, of those opened."),
         7 * DAY_MS,
-    )),
-    planned(ratio(
-        "flow_ratio", "R16", "Resolved, of opened in the same window; may exceed one."
-    )),
-    planned(count("resolutions", "R16", "Resolutions, every one.")),
-    planned(count(
+    ),
+    ratio("flow_ratio", "R16", "Resolved, of opened in the same window; may exceed one."),
+    count("resolutions", "R16", "Resolutions, every one."),
+    count(
         "resolved_conversations", "R16", "Conversations resolved that day, each once.",
         windows=("1d",),
-    )),
+    ),
     planned(count(
         "resolved_customers", "R16, W7", "Customers with a resolution that day, each once.",
         windows=("1d",),
     )),
-    planned(cohort(
-        ratio("reopen_rate", "R13", "Resolutions that were reopened, of all."), 72 * HOUR_MS
-    )),
-    planned(ratio(
+    cohort(ratio("reopen_rate", "R13", "Resolutions that were reopened, of all."), 72 * HOUR_MS),
+    ratio(
         "one_touch_rate", "R16",
         "Resolved with exactly one public message of a person, of those resolved.",
-    )),
+    ),
     gauge(
         "open_conversations", "R12, R16, E18",
         "Open sessions by lifecycle state; also unassigned, unattended and workable ones.",
@@ -66,15 +62,13 @@ METRICS: Final[tuple[Metric, ...]] = (
         "backlog_age", "R12, W10", "Open sessions by how long they have been open.",
         kind=Kind.AGES,
     )),
-    planned(gauge(
-        "oldest_open", "R12", "When the oldest open session opened.", kind=Kind.INSTANT
-    )),
-    planned(count("net_flow", "R12, R16", "Sessions opened less sessions resolved.")),
+    gauge("oldest_open", "R12", "When the oldest open session opened.", kind=Kind.INSTANT),
+    count("net_flow", "R12, R16", "Sessions opened less sessions resolved."),
     derived(
         "time_to_clear", "R16", "Open sessions divided by resolutions per hour.",
         "open_conversations", "resolutions",
     ),
-    planned(count("transfers", "E16", "Assignments that change queue or team.")),
-    planned(spread("hops_per_session", "E16", "Transfers of a session, at its end.")),
-    planned(ratio("bounce_rate", "E16", "Transfers back to a queue or team visited before.")),
+    count("transfers", "E16", "Assignments that change queue or team."),
+    spread("hops_per_session", "E16", "Transfers of a session, at its end."),
+    ratio("bounce_rate", "E16", "Transfers back to a queue or team visited before, of all."),
 )  # fmt: skip

@@ -72,37 +72,38 @@ METRICS: Final[tuple[Metric, ...]] = (
         count("messages_answered", "E1", "Messages needing a reply that got one within 24 h."),
         DAY_MS,
     ),
-    planned(cohort(
+    cohort(
         ratio("response_rate", "R18, R20", "Turns answered within 24 h, of those that began."),
         DAY_MS,
-    )),
-    planned(cohort(
-        ratio("message_response_rate", "E1", "The same by message: answered, of those needing it."),
+    ),
+    cohort(
+        ratio(
+            "message_response_rate", "E1, R8, R19",
+            "The same by message: answered, of those that need a reply.",
+        ),
         DAY_MS,
-    )),
-    planned(ratio(
+    ),
+    ratio(
         "within_target_rate", "R14, R18",
         "First replies within a time, of these and of the waits that reached it.",
         ("within",),
-    )),
-    planned(count(
-        "reply_volume", "R18", "Public messages of persons.", sisters=("agent",)
-    )),
-    planned(count(
+    ),
+    count("reply_volume", "R18", "Public messages of persons.", sisters=("agent",)),
+    count(
         "reply_turns", "R18", "Replies, a burst of one author within 60 s counted once.",
         sisters=("agent",),
-    )),
-    planned(gauge("needs_reply", "R18", "Open turns, those that the bot has included.")),
+    ),
+    gauge("needs_reply", "R18", "Open turns, those that the bot has included."),
     count("marked_complete", "R20", "Turns that ended since no reply was needed."),
-    planned(ratio(
+    ratio(
         "action_rate", "R8",
         "Messages of customers that people replied to, completed or tagged, of all.",
         sisters=("agent",),
-    )),
-    planned(duration(
+    ),
+    duration(
         "time_to_action", "R8", "Message of a customer to the first of these.", sisters=("agent",)
-    )),
-    planned(spread("thread_size", "R12", "Public messages of a session, at its end.")),
-    planned(spread("replies_to_resolution", "R16", "Public messages of persons, at a resolution.")),
+    ),
+    spread("thread_size", "R12", "Public messages of a session, at its end."),
+    spread("replies_to_resolution", "R16", "Public messages of persons, at a resolution."),
     count("closed_without_reply", "R20, E11", "Sessions resolved over an unanswered message."),
 )  # fmt: skip
