@@ -80,6 +80,23 @@ def test_the_log_of_a_worker_rules_unless_it_is_told_to_ignore_what_was_publishe
     assert [{"log"}, {"p"}] == policies
 
 
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_recorded_hand_overs_are_left_out_and_derived_again(
+    tmp_path: Path, partitions: int
+) -> None:
+    """The log of a worker holds them; they are neither taken twice nor counted as repeats."""
+    case = GOLDEN / "M07-merged-twice"
+    options = ("--config", case / "config", "--partitions", partitions)
+    alone = run(*options, case / "events.jsonl")
+    found = [one for one in map(json.loads, alone.stdout.splitlines()) if one["key"]]
+    handed = [orjson.dumps(one["value"]) for one in found if one["topic"] == "care.events"]
+    log = tmp_path / "events.jsonl"
+    log.write_bytes((case / "events.jsonl").read_bytes() + b"\n".join(handed))
+
+    assert len(handed) == 2
+    assert alone.stdout_bytes == run(*options, log).stdout_bytes
+
+
 def test_a_time_that_is_none_is_named() -> None:
     result = run("--config", CASE / "config", "--until", "tomorrow", CASE / "events.jsonl")
 
