@@ -49,6 +49,9 @@ class Chronicle:
         self._marks: list[str] = []
         self._event: Told | None = None
         self._timer_at = 0
+        self._credited: str | None = None
+        self._stated: str | None = None
+        self._written_since = False
 
     @property
     def _now(self) -> int:
@@ -137,20 +140,29 @@ class Chronicle:
         self._messages[key] = counted
 
     def _remember(self, event: Event | None) -> None:
+        marks, session = tuple(self._marks), self.session
+        if {"status", "opened", "reopened"} & set(marks):
+            self._stated, self._written_since = self.status, False
+        if "customer" in marks and not {"opened", "reopened"} & set(marks):
+            self._written_since = True
+        if session is None:
+            self._stated = None
         self.moments.append(
             Moment(
                 self._now,
                 event,
-                tuple(self._marks),
+                marks,
                 self.labels,
+                self.labels.agent if self._credited is None else self._credited,
                 self._sessions,
-                self.status,
+                session is not None and session.new_contact,
+                0 if self.case is None else self.case.opened_at,
+                self._stated,
+                self._written_since,
                 self._tags,
                 self._topics,
                 self._language,
-                None if self.session is None else self.session.initiated_by,
-                self.bot_has,
+                None if session is None else session.initiated_by,
                 None if self.turn is None else (self.turn.start, self.turn.first),
-                None if self.stay is None else (self.stay.start, self.stay.queue),
             )
         )

@@ -8,6 +8,7 @@ from typing import Any
 from carewatch.verify.admission import Control, Dead, Event, admit
 from carewatch.verify.arrivals import Arrivals, sorted_story
 from carewatch.verify.instants import BEGINNING, DAY, instant, written
+from carewatch.verify.promises import Promises
 from carewatch.verify.rulebook import Rulebook, Rulebooks, read_rulebook
 from carewatch.verify.state import Handed
 from carewatch.verify.story import Story
@@ -52,6 +53,7 @@ class Oracle:
         self.dead: list[str] = []
         self.duplicates: list[Event] = []
         self._stories: dict[Key, Story] = {}
+        self._books = Rulebooks([])
 
     def enforce(self, document: dict[str, Any], number: int = 1, since: int = BEGINNING) -> None:
         """Puts a rulebook in force; a number not above the newest is ignored."""
@@ -99,6 +101,7 @@ class Oracle:
     def stories(self) -> dict[Key, Story]:
         """The stories of all conversations of which something was accepted."""
         if not self._stories:
+            self._books = Rulebooks(self.rulebooks)
             self._tell()
         return self._stories
 
@@ -121,7 +124,7 @@ class Oracle:
         partition = self.partition_of.get(key, min(self.sources))
         clock = max(arrivals.clock, self.sources[partition].tick)
         events = sorted_story([*arrivals.events, *inherited])
-        return Story(events, clock, Rulebooks(self.rulebooks))
+        return Story(events, clock, self._books)
 
     def _handed_over(self) -> dict[Key, list[Event]]:
         """By parent, the events that its merged children hand over (E14)."""
@@ -135,6 +138,11 @@ class Oracle:
     def facts(self, key: Key) -> list[dict[str, Any]]:
         """The net facts of a conversation: `data` without sign, corrects and cause."""
         return [one.content for one in self.story(key).facts]
+
+    def transitions(self, key: Key) -> list[dict[str, Any]]:
+        """The net SLA transitions of a conversation, as `facts`."""
+        story = self.story(key)
+        return Promises(story.moments, story.clock, self._books).records
 
 
 def _inherited(child: str, handed: Handed) -> Event:

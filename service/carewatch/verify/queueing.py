@@ -16,26 +16,30 @@ class Queueing(Chronicle):
 
     def _begin_stay(self, *, explicit: bool) -> None:
         self.stay = Stay(self._now, self.labels.queue, explicit)
+        if explicit:
+            self._marks.append("stay")
         self._count("queue_offered")
 
-    def _leave_queue(self, outcome: str, agent: str | None) -> None:
-        """Ends the open stay with a sample, which carries the queue of the stay (R10)."""
+    def _leave_queue(self, outcome: str, agent: str | None, over: str | None = None) -> None:
+        """Ends the open stay with a sample, which carries the queue of the stay (R10); a promise
+        on it is given up for what is `over`, if that says more than the outcome (E20, S15)."""
         stay = self.stay
         if stay is None:
             return
         self.stay = None
-        self._marks.append(f"left:{outcome}")
+        if stay.explicit:
+            self._marks.append(f"left:{over if over in ('spam', 'merged') else outcome}")
         self._sample("queue_wait_time", stay.start, agent=agent, outcome=outcome, queue=stay.queue)
         if outcome == "abandoned":
             self._count("queue_abandoned", queue=stay.queue)
             if self._now - stay.start <= self._profile.short_abandon:
                 self._count("short_abandons", queue=stay.queue)
 
-    def _leave_unanswered(self, *, by_customer: bool) -> None:
+    def _leave_unanswered(self, *, by_customer: bool, over: str | None = None) -> None:
         """Q6, Q3: the session or turn of a stay ends."""
         if self.stay is not None and self.stay.suspended:
             self.stay = None
-        self._leave_queue("abandoned" if by_customer else "flow_out", self.labels.agent)
+        self._leave_queue("abandoned" if by_customer else "flow_out", self.labels.agent, over)
 
     def _routed(self) -> None:
         """Q4: the queue of an open implicit stay changes; a suspended one is not open."""

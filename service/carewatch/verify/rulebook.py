@@ -49,6 +49,10 @@ class Policy:
     order: int
     body: dict[str, Any]
 
+    def option(self, section: str, name: str, default: Any) -> Any:
+        """A term of the policy, or what holds if it does not say."""
+        return self.body.get(section, {}).get(name, default)
+
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:

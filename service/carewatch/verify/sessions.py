@@ -35,7 +35,6 @@ class Sessions(Queueing):
         self._public_at: int | None = None
         self._free_since = 0
         self._unseen_by_bot: set[str] = set()
-        self._merged_into: str | None = None
 
     def _open(self, status: str, initiated_by: str | None = None) -> Session:
         """R12-R14: a session opens; reopened if the last one was resolved not long ago."""
@@ -47,7 +46,6 @@ class Sessions(Queueing):
                 self.labels = replace(self.labels, agent=None)
                 self._agent_since, self._agent_new = None, False
         self._sessions += 1
-        self._merged_into = None
         self.session = Session(
             self._sessions,
             self._now,
@@ -99,19 +97,21 @@ class Sessions(Queueing):
         if session is None or case is None:
             return
         agent = self.labels.agent
-        if transition == "resolved" and by is not None and by["kind"] == "agent" and by.get("key"):
-            agent = by["key"]  # R11: the resolver, else the assignee then
+        if transition == "resolved" and by is not None and by["kind"] == "agent":
+            # R11: the resolver, else the assignee then; R10: a person whom nobody names
+            agent = self._credited = by.get("key") or "unknown"
+        said = outcome or ("contained" if self.bot_has else "closed_unanswered")
         if self.turn is not None:
-            said = outcome or ("contained" if self.bot_has else "closed_unanswered")
             if transition == "resolved" and said == "closed_unanswered":
                 self._count("closed_without_reply")
             self._end_turn(said)
+        self._marks.append(f"over:{said}")
         customer = (by is not None and by["kind"] == "customer") or reason == "idle"
-        self._leave_unanswered(by_customer=customer)
+        self._leave_unanswered(by_customer=customer, over=outcome)
         self._marks.append(f"end:{reason if reason in ('idle', 'spam', 'deleted') else transition}")
         self._spend_status()
         self._sums(session)
-        self._last, self._closed = session, "closed" in self._marks
+        self._last, self._closed = session, "to:closed" in self._marks
         self._resolved_at = self._now if transition == "resolved" else None
         self._assigned_since_end = False
         if transition == "resolved":
@@ -166,7 +166,7 @@ class Sessions(Queueing):
             return
         at = max(self._public_at + gap.idle_gap, self._free_since)
         if at < until:
-            self._event, self._marks, self._timer_at = None, [], at
+            self._event, self._marks, self._timer_at, self._credited = None, [], at, None
             self._end("closed", "idle", None)
             self._remember(None)
 
@@ -183,7 +183,8 @@ class Sessions(Queueing):
         if stay is not None and stay.suspended:
             self.stay = None
         if self.turn is None:
-            self._open_turn(self._now)
+            # The hand-off keeps the turn open, whatever becomes of messages that follow (E3).
+            self._open_turn(self._now).waiting["the hand-off"] = None
         if self.labels.agent is None and self._implicit and self.stay is None:
             self._begin_stay(explicit=False)
 

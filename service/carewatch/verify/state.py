@@ -59,7 +59,8 @@ class Turn:
     start: int
     first: bool
     waiting: dict[str, int | None] = field(default_factory=dict)
-    """Unanswered messages: key and time; no time for one that a merged conversation brought."""
+    """Unanswered messages: key and time; no time for what is no message of this
+    conversation: a hand-off, or what a merged conversation brought."""
     hops: int = 0
     counted: Count | None = None
 
@@ -122,13 +123,20 @@ class Moment:
     at: int
     event: Event | None
     marks: tuple[str, ...]
+    """What happened, in words of the story."""
     labels: Labels
+    agent: str | None
+    """Whom the moment is credited to (R11): who wrote or resolved, else the assignee."""
     session: int
-    status: str | None
+    new_contact: bool
+    case_opened_at: int
+    stated: str | None
+    """The status as last stated; None without a session. What a message did to it is not in it."""
+    written_since: bool
+    """A customer message that needs a reply came since the status was stated."""
     tags: frozenset[str]
     topics: frozenset[str]
     language: str | None
     initiated_by: str | None
-    bot_has: bool
     turn: tuple[int, bool] | None
-    stay: tuple[int, str] | None
+    """Start of the open turn, and whether it is a first one."""

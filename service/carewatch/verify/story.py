@@ -29,6 +29,7 @@ class Story(Sessions):
         self._needs = _needs_reply(events, rulebooks)
         self._revisions = _newest_revisions(events)
         self.handed: list[Handed] = []
+        self.clock = clock
         for one in events:
             self._idle_until(one.at)
             if self._waits:
@@ -37,7 +38,7 @@ class Story(Sessions):
         self._idle_until(clock)
 
     def _tell(self, told: Told) -> None:
-        self._event, self._marks = told, []
+        self._event, self._marks, self._credited = told, [], None
         kind, data = told.event.type, told.data
         if self._tags & EXCLUDING:
             self._count_excluded(kind, told)
@@ -52,7 +53,7 @@ class Story(Sessions):
                 case "care.conversation.opened":
                     self._lifecycle = True
                     if self.session is None:
-                        self._open(told.event.section("lifecycle").get("to", "new"))
+                        self._open(told.event.section("lifecycle").get("to", "open"))
                 case "care.conversation.status_changed":
                     self._status_changed(told)
                 case "care.conversation.assigned":
@@ -81,28 +82,24 @@ class Story(Sessions):
 
     def _merged(self, told: Told) -> None:
         """E14: the session ends; its open turn moves to the parent, with its start."""
-        if self.session is None:
-            return
         into = told.data["lifecycle"].get("merged_into")
         if into == self.labels.conversation:
             return  # a merge into itself is dropped
+        self._marks.append("merged")
         if self.turn is not None and into is not None:
             self.handed.append(
                 Handed(told.event, into, told.at, self.turn.start, self.turn.hops + 1)
             )
         self._end("merged", None, "merged")
-        self._merged_into = into
 
     def _inherited(self, told: Told) -> None:
-        """E14, S15: a child's turn goes on here, or, if this was merged itself, in its parent."""
+        """E14, S15: a child's turn goes on here. One that comes after this conversation was merged
+        itself opens a session, as every message would; what is open at a merge moves on."""
         said = told.data["inherited"]
         newest = self._revisions[said["from_conversation"], told.event.time]
         if said["started_at"] is None or said["revision"] < newest:
             return
         start, hops = instant(said["started_at"]), said["hops"]
-        if self.session is None and self._merged_into is not None:
-            self.handed.append(Handed(told.event, self._merged_into, told.at, start, hops + 1))
-            return
         if self.session is None:
             # What a customer wrote comes with the turn, so a customer began the session (R15).
             self._open("open", initiated_by="customer")
@@ -168,7 +165,10 @@ class Story(Sessions):
         if self.session is None:
             within = self._profile.reopen_within
             if self._resolved_at is not None and self._now - self._resolved_at <= within:
+                self._marks.append("after_word")
+                self._credited = agent
                 return  # an after-word (R12): of no session, so of no case either (R14)
+        self._credited = agent
         session = self.session or self._open("open", initiated_by="agent")
         session.initiated_by = session.initiated_by or "agent"
         self._marks.append("person")
@@ -191,6 +191,7 @@ class Story(Sessions):
         if self.session is None:
             return
         self._marks.append("bot")
+        self._credited = agent
         self._public_at = self._now
         self._answer_any(agent)
         self._unseen_by_bot.clear()
@@ -214,8 +215,10 @@ class Story(Sessions):
     def _tagged(self, told: Told) -> None:
         before = self._tags
         self._tag(told.event.section("tags"))
-        if self._tags & EXCLUDING and not before & EXCLUDING and self.session is not None:
-            self._end("closed", "spam", "spam")
+        if self._tags & EXCLUDING and not before & EXCLUDING:
+            self._marks.append("spam")
+            if self.session is not None:
+                self._end("closed", "spam", "spam")
 
     def _tag(self, said: dict[str, Any]) -> None:
         if said.get("all") is not None:
@@ -236,7 +239,7 @@ class Story(Sessions):
         said, actor = told.data["lifecycle"], told.data["actor"]
         to, before = said["to"], self.status
         self._lifecycle = True
-        self._marks += ["status", to]
+        self._marks += ["status", f"to:{to}"]
         if to in OPENING:
             was_bot = said.get("from", before) == "bot"
             if self.session is None:
@@ -286,6 +289,7 @@ class Story(Sessions):
 
     def _to_agent(self, before: str | None) -> None:
         agent, session = self.labels.agent, self.session
+        self._marks.append("to_agent")
         self.bot_has = False
         self._leave_queue("answered", agent)
         if agent != before:
@@ -340,7 +344,10 @@ def author(event: Event) -> str:
 
 
 def _needs_reply(events: Sequence[Told], rulebooks: Rulebooks) -> dict[int, bool]:
-    """R8: what each customer message says of itself, what is said of it later, or the profile."""
+    """R8: what each customer message says of itself, what is said of it later, or the profile.
+
+    A classifier's word counts whatever its stamp, so long as that is not a day later.
+    """
     found: dict[int, bool] = {}
     for told in events:
         event = told.event
