@@ -120,14 +120,14 @@ class Ending(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Instance(msgspec.Struct, array_like=True):
     """A running SLA clock: the promise it is measured by, and how far it has come.
 
-    `due_at` is the last deadline known, `fires_at` the next warning or the deadline (None while
-    paused and after a breach), `warned` the number of warnings passed, `breached_ms` the time on
-    the clock at the breach.
+    `due_at` is the last deadline known (None until it ran), `fires_at` the next warning or the
+    deadline (None while paused and after a breach), `warned` the number of warnings passed,
+    `breached_ms` the time on the clock at the breach.
     """
 
     promise: Promise
     state: SlaState = "pending"
-    due_at: int = 0
+    due_at: int | None = None
     fires_at: int | None = None
     warned: int = 0
     breached_ms: int = 0
