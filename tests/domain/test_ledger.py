@@ -68,7 +68,7 @@ def run(events: list[Event], *, keep: int) -> Told | None:
         if event is None:
             continue
         clock = START + 2 * HOUR + number
-        if late_reason(memory, event, clock) is not None:
+        if late_reason(memory, event, clock, keep=keep) is not None:
             return None
         told.take(accept(memory, event, clock, BOOKS, keep=keep))
         memory = again(memory)

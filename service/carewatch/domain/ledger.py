@@ -11,6 +11,7 @@ keeps its id although its natural cause may have become another one: `causes` re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from hashlib import blake2b
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -28,6 +29,7 @@ from carewatch.domain.events import (
 )
 from carewatch.domain.facts import Result, Tally, instant
 from carewatch.domain.fold import fire_timers, fold_event, next_timer
+from carewatch.domain.history import BLOCK, History
 from carewatch.domain.policy import Books
 
 HISTORY_MS: Final = 48 * 3_600_000
@@ -62,15 +64,17 @@ class Memory(msgspec.Struct, array_like=True):
     """What is remembered of one conversation; its changelog row.
 
     `base` is the state before the first of `events` (MessagePack, None for a fresh one), `state`
-    the state after all of them and after every timer below `advanced`. `awaited` are the keys of
-    messages that replies named before they arrived (R3), `handed` the newest revision of what
-    each merge among `events` handed over (E14).
+    the state after all of them and after every timer below `advanced`. Events before the instant
+    `final_before`, or beyond the number that is kept, are final already though still among
+    `events`: they are folded away a block at a time, or when events are derived anew. `awaited`
+    are the keys of messages that replies named before they arrived (R3), `handed` the newest
+    revision of what each merge among `events` handed over (E14).
     """
 
     tenant: str
     key: str
     state: Conversation
-    events: list[Event] = []
+    events: History
     base: bytes | None = None
     base_order: Order | None = None
     recorded: int = 0
@@ -78,6 +82,7 @@ class Memory(msgspec.Struct, array_like=True):
     causes: dict[bytes, str] = {}
     awaited: tuple[str, ...] = ()
     handed: dict[str, int] = {}
+    final_before: int = 0
 
     def next_timer(self, books: Books) -> int | None:
         """When something becomes true by itself, None when nothing will."""
@@ -86,19 +91,24 @@ class Memory(msgspec.Struct, array_like=True):
 
 def new_memory(tenant: str, key: str) -> Memory:
     """The memory of a conversation that nothing is known of."""
-    return Memory(tenant=tenant, key=key, state=Conversation())
+    return Memory(tenant=tenant, key=key, state=Conversation(), events=History())
 
 
-def late_reason(memory: Memory | None, event: Event, clock: int) -> LateReason | None:
+def late_reason(
+    memory: Memory | None, event: Event, clock: int, *, keep: int = HISTORY_EVENTS
+) -> LateReason | None:
     """Why an event comes too late to change anything, None when it does not (R4, R6a).
 
     What a child hands over is as late as the event that made it do so, which was judged there.
     """
     if clock - event.at > LATENESS_MS and not isinstance(event, Inherited):
         return "too_late"
-    if memory is not None and memory.base_order is not None and order(event) < memory.base_order:
-        return "history_full"
-    return None
+    if memory is None or _is_newest(memory.state, event):
+        return None
+    events = list(memory.events)
+    final = _final(memory, events, keep)
+    floor = order(events[final - 1]) if final else memory.base_order
+    return "history_full" if floor is not None and order(event) < floor else None
 
 
 def accept(
@@ -114,11 +124,13 @@ def accept(
         return advance(memory, clock, books)
     event = _after_its_question(memory, event)
     state = memory.state
-    last = state.last_order
-    in_order = (last is None or event.at > last[0] or order(event) > last) and (
+    in_order = _is_newest(state, event) and (
         state.last_timer_at is None or event.at > state.last_timer_at
     )
-    if in_order and not _concerns_another(memory, event):
+    plain = in_order and not _may_concern_another(memory, event)
+    if not plain:
+        _fold_away(memory, books, _final(memory, list(memory.events), keep))
+    if plain or (in_order and not _concerns_another(memory, event)):
         said: list[Said] = []
         fold_event(memory.tenant, state, event, books, said.append)
         fire_timers(memory.tenant, state, clock, books, said.append)
@@ -127,7 +139,9 @@ def accept(
         changes = [_say(memory, item) for item in said]
     else:
         changes = _rederive(memory, _with_event(memory, event), clock, books, books, event.id)
-    _fold_away(memory, clock, books, keep)
+    memory.final_before = max(memory.final_before, clock - HISTORY_MS)
+    if memory.events.blocks:
+        _fold_away(memory, books, _final_blocks(memory, keep))
     return changes
 
 
@@ -143,7 +157,8 @@ def advance(memory: Memory, clock: int, books: Books) -> list[Change]:
 
 def rederive(memory: Memory, clock: int, old: Books, new: Books, cause: str) -> list[Change]:
     """The difference that a rulebook makes which took effect before it was read."""
-    return _rederive(memory, memory.events, clock, old, new, cause)
+    _fold_away(memory, old, _final(memory, list(memory.events), HISTORY_EVENTS))
+    return _rederive(memory, list(memory.events), clock, old, new, cause)
 
 
 def _say(memory: Memory, said: Said) -> Change:
@@ -260,13 +275,32 @@ def _rederive(
     } & memory.causes.keys()
     causes = {key: memory.causes[key] for key in sorted(kept_causes)} | causes
 
-    memory.state, memory.events, memory.advanced = state, events, until
+    memory.state, memory.advanced = state, until
+    memory.events.become(events)
     memory.causes = causes
     return withdrawn + fresh
 
 
 def _is_replaced(memory: Memory, event: Inherited) -> bool:
-    return any(isinstance(one, Inherited) and one.replaces(event) for one in memory.events)
+    named = memory.events.naming(event.merge)
+    return any(isinstance(one, Inherited) and one.replaces(event) for one in named)
+
+
+def _may_concern_another(memory: Memory, event: Event) -> bool:
+    if isinstance(event, Message):
+        return event.key in memory.awaited
+    if isinstance(event, Annotated) and event.asks is None:
+        return event.of is None or _is_noted(memory, event)
+    return isinstance(event, Deleted | Annotated | Inherited)
+
+
+def _is_noted(memory: Memory, event: Annotated) -> bool:
+    """Whether a model has said something of the same kind of the same message before."""
+    kinds = event.kinds
+    return any(
+        isinstance(one, Annotated) and one.key == event.key and not kinds.isdisjoint(one.kinds)
+        for one in memory.events.naming(event.key)
+    )
 
 
 def _concerns_another(memory: Memory, event: Event) -> bool:
@@ -274,11 +308,14 @@ def _concerns_another(memory: Memory, event: Event) -> bool:
     if isinstance(event, Message):
         return event.key in memory.awaited
     if isinstance(event, Inherited):
-        return any(event.replaces(one) for one in memory.events)
+        return any(event.replaces(one) for one in memory.events.naming(event.merge))
     if not isinstance(event, Deleted | Annotated):
         return False
-    if any(isinstance(one, Message) and one.key == event.key for one in memory.events):
-        return True
+    named = memory.events.naming(event.key)
+    if any(isinstance(one, Message) and one.key == event.key for one in named):
+        return (
+            not isinstance(event, Annotated) or event.asks is not None or _is_noted(memory, event)
+        )
     _await(memory, event.key)
     return False
 
@@ -296,7 +333,10 @@ def _with_event(memory: Memory, event: Event) -> list[Event]:
     if isinstance(event, Message | Deleted | Annotated) and (
         not isinstance(event, Message) or event.key in memory.awaited
     ):
-        memory.awaited = tuple(key for key in memory.awaited if key != event.key)
+        if any(isinstance(one, Message) and one.key == event.key for one in events):
+            memory.awaited = tuple(key for key in memory.awaited if key != event.key)
+        else:
+            _await(memory, event.key)
         events = [_in_the_light_of(events, one, event.key) for one in events]
     return sorted(events, key=order)
 
@@ -307,13 +347,18 @@ def _in_the_light_of(events: list[Event], one: Event, key: str) -> Event:
     The message is deleted if a deletion names it, and needs a reply as the last annotation of the
     day after it says; a reply to it stamped before it is taken at its instant.
     """
+    if isinstance(one, Annotated) and one.key == key:
+        return _noted(events, one)
     if not isinstance(one, Message):
         return one
     if one.key == key:
         notes = [
             note
             for note in events
-            if isinstance(note, Annotated) and note.key == key and note.at <= one.at + NOTED_MS
+            if isinstance(note, Annotated)
+            and note.key == key
+            and note.asks is not None
+            and note.at <= one.at + NOTED_MS
         ]
         return msgspec.structs.replace(
             one,
@@ -328,11 +373,41 @@ def _in_the_light_of(events: list[Event], one: Event, key: str) -> Event:
     return one
 
 
+def _noted(events: list[Event], one: Annotated) -> Annotated:
+    """An annotation, once its message is known: what a later one says anew does not count."""
+    later = (
+        other.kinds
+        for other in events
+        if isinstance(other, Annotated) and other.key == one.key and order(other) > order(one)
+    )
+    again: frozenset[str] = frozenset().union(*later)
+    authors = [x.author for x in events if isinstance(x, Message) and x.key == one.key]
+    gone = any(isinstance(other, Deleted) and other.key == one.key for other in events)
+    return msgspec.structs.replace(
+        one,
+        notes=tuple(note for note in one.notes if note.kind not in again),
+        of=authors[0] if authors else one.of,
+        deleted=one.deleted or gone,
+    )
+
+
+def _of_its_message(memory: Memory, event: Annotated) -> Annotated:
+    """An annotation knows whose message it is about, if that can still be told (R6a)."""
+    for known in memory.events.naming(event.key):
+        if isinstance(known, Message) and known.key == event.key:
+            if known.at < memory.final_before:
+                break
+            return msgspec.structs.replace(event, of=known.author, deleted=known.deleted)
+    return event
+
+
 def _after_its_question(memory: Memory, event: Event) -> Event:
     """A reply stamped before the message it names is taken at that message's instant (R3)."""
+    if isinstance(event, Annotated) and event.notes:
+        return _of_its_message(memory, event)
     if not isinstance(event, Message) or event.reply_to is None or event.author is Author.CUSTOMER:
         return event
-    for known in reversed(memory.events):
+    for known in memory.events.naming(event.reply_to):
         if isinstance(known, Message) and known.key == event.reply_to:
             behind = known.at > event.at and known.author is Author.CUSTOMER
             return _moved(event, known.at) if behind else event
@@ -350,16 +425,32 @@ def _withdrawables(base: bytes | None) -> list[Withdrawable]:
     return [] if base is None else list(_decode_state(base).withdrawable.values())
 
 
-def _fold_away(memory: Memory, clock: int, books: Books, keep: int) -> None:
-    """Folds what is older than the history kept into the base; it is final from now on (R6a)."""
-    gone = max(0, len(memory.events) - keep)
-    while gone < len(memory.events) and memory.events[gone].at < clock - HISTORY_MS:
-        gone += 1
+def _is_newest(state: Conversation, event: Event) -> bool:
+    last = state.last_order
+    return last is None or event.at > last[0] or order(event) > last
+
+
+def _final(memory: Memory, events: list[Event], keep: int) -> int:
+    """How many of the events are final (R6a)."""
+    final = max(0, len(events) - keep)
+    while final < len(events) and events[final].at < memory.final_before:
+        final += 1
+    return final
+
+
+def _final_blocks(memory: Memory, keep: int) -> int:
+    """How many events stand in the first block, if all of them are final; nothing is unpacked."""
+    whole = len(memory.events) - keep >= BLOCK or memory.events.first_ends < memory.final_before
+    return BLOCK if whole else 0
+
+
+def _fold_away(memory: Memory, books: Books, gone: int) -> None:
+    """Folds the oldest `gone` events, which are final, into the base (R6a)."""
     if not gone:
         return
     base = Conversation() if memory.base is None else _decode_state(memory.base)
     said: list[Said] = []
-    for event in memory.events[:gone]:
+    for event in islice(memory.events, gone):
         fold_event(memory.tenant, base, event, books, said.append)
     final = {_override_key(item.result, item.cause) for item in said if memory.causes}
     final |= {_override_key(one.result, one.cause) for one in _withdrawables(memory.base)}
@@ -367,7 +458,7 @@ def _fold_away(memory: Memory, clock: int, books: Books, keep: int) -> None:
     memory.causes = {key: cause for key, cause in memory.causes.items() if key not in final}
     memory.base_order = base.last_order
     memory.base = _encode(base)
-    del memory.events[:gone]
+    memory.events.drop(gone)
     if memory.handed:
         left = {event.id for event in memory.events}
         memory.handed = {merge: one for merge, one in memory.handed.items() if merge in left}

@@ -20,8 +20,10 @@ from carewatch.domain.ledger import Change, Memory
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.policy import Books
 from carewatch.domain.windows import Panes
+from carewatch.processors import memories
 from carewatch.processors import track_rows as rows
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
+from carewatch.processors.memories import Memories
 from carewatch.processors.seen import Seen, digest
 from carewatch.processors.timers import Timers
 from carewatch.processors.track_results import results
@@ -34,9 +36,6 @@ from carewatch.wire.results import encode_late
 from carewatch.wire.rows import unseal
 
 STAGE: Final = "track"
-
-Key = tuple[str, str]
-"""Tenant and conversation key: two tenants may use the same key (E24)."""
 
 
 class Track:
@@ -53,8 +52,7 @@ class Track:
         self._tick = 0
         self._books = Books()
         self._new_books: dict[int, rows.RulebookRow] = {}
-        self._memories: dict[Key, Memory] = {}
-        self._touched: set[Key] = set()
+        self._memories = Memories()
         self._seen = Seen()
         self._timers = Timers()
         self._panes = Panes()
@@ -89,13 +87,14 @@ class Track:
                 at = row.key
                 if row.value is not None:
                     self._restore_row(row.key, row.value)
+            self._memories.restored()
         except (InvalidRecord, msgspec.MsgspecError) as error:
             raise Refused(
                 f"care.state.track partition {self._partition}: the row {at!r} cannot be trusted "
                 f"({error}). Nothing was changed. Restore the topic from a copy of it."
             ) from error
-        for key in sorted(self._memories):
-            memory = self._memories[key]
+        for key in self._memories:
+            memory = self._memories.known(key)
             self._timers.set(key, memory.next_timer(self._books))
             for item in held(memory.tenant, memory.state):
                 if item.at is not None:
@@ -170,7 +169,7 @@ class Track:
                 self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
             return
         if memory is None:
-            memory = self._memories[key] = ledger.new_memory(arrived.tenant, arrived.key)
+            memory = ledger.new_memory(*key)
         before = held(memory.tenant, memory.state)
         self._changed(memory, before, ledger.accept(memory, event, clock, self._books), clock)
 
@@ -184,7 +183,7 @@ class Track:
         self._tick = at
         self._log_clock = max(self._log_clock, at)
         for key in self._timers.take_due(at):
-            memory = self._memories[key]
+            memory = self._memories.known(key)
             before = held(memory.tenant, memory.state)
             clock = max(at, memory.recorded)
             self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
@@ -203,8 +202,8 @@ class Track:
             book.hash, book.effective_at, published.document
         )
         cause = f"rulebook@{book.number}"
-        for key in sorted(self._memories):
-            memory = self._memories[key]
+        for key in self._memories:
+            memory = self._memories.known(key)
             folded = memory.state.last_order[0] if memory.state.last_order else 0
             clock = max(self._tick, memory.recorded)
             if max(clock, folded) >= book.effective_at:
@@ -228,7 +227,7 @@ class Track:
     ) -> None:
         """Writes results, moves panes and gauges, and sets the next timer."""
         key = (memory.tenant, memory.key)
-        self._touched.add(key)
+        self._memories.touch(key, memory)
         self._timers.set(key, memory.next_timer(self._books))
         after = held(memory.tenant, memory.state)
         if after != before:
@@ -334,9 +333,8 @@ class Track:
 
     def _restore_row(self, key: bytes, value: bytes) -> None:
         match rows.kind_of(key):
-            case rows.CONVERSATION:
-                memory = rows.decode_memory(value)
-                self._memories[memory.tenant, memory.key] = memory
+            case memories.CONVERSATION | memories.BASE | memories.EVENTS as kind:
+                self._memories.restore(kind, key, value)
             case rows.IDS:
                 self._seen.restore(rows.read_ids_key(key), unseal(value))
             case rows.PANE:
@@ -357,10 +355,7 @@ class Track:
 
     def _take_rows(self) -> list[Row]:
         """What changed since the last flush, in a fixed order."""
-        out = [
-            Row(rows.conversation_key(*key), rows.encode_memory(self._memories[key]))
-            for key in sorted(self._touched)
-        ]
+        out = list(self._memories.take_rows())
         out += [
             Row(rows.ids_key(block), None if ids is None else rows.encode_ids(ids))
             for block, ids in self._seen.take_rows()
@@ -374,7 +369,6 @@ class Track:
             Row(rows.rulebook_key(number), rows.encode(self._new_books[number]))
             for number in sorted(self._new_books)
         ]
-        self._touched.clear()
         self._new_books.clear()
         return out
 

@@ -7,18 +7,14 @@ Row keys are MessagePack arrays whose first element says what the row holds; bod
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from carewatch.domain.aggregates import Accumulator
-from carewatch.domain.events import Event
-from carewatch.domain.ledger import Memory
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.windows import PaneKey
 from carewatch.processors.seen import Block
 from carewatch.wire.partials import accumulator_type
 from carewatch.wire.rows import seal, unseal
 
-CONVERSATION: Final = "conversation"
 IDS: Final = "ids"
 PANE: Final = "pane"
 RULEBOOK: Final = "rulebook"
@@ -41,20 +37,6 @@ class PaneRow(msgspec.Struct, array_like=True, gc=False):
     body: msgspec.Raw
 
 
-Shared = tuple[str, str, str | None, str | None]
-"""Channel, account, source role and customer: nearly always the same in a whole conversation."""
-
-
-class MemoryRow(msgspec.Struct, array_like=True, gc=False):
-    """A conversation's memory; events that share what the last one says leave it out.
-
-    That keeps the row of the longest history that is kept (512 events) below 64 KiB.
-    """
-
-    shared: Shared
-    memory: Memory
-
-
 class RulebookRow(msgspec.Struct, array_like=True, gc=False):
     """A published rulebook, whole: the log forgets it, the worker must not."""
 
@@ -67,8 +49,6 @@ _marker: Final = msgspec.msgpack.Decoder(Marker)
 _pane_key: Final = msgspec.msgpack.Decoder(tuple[str, str, tuple[str, ...], str, int | None])
 _pane: Final = msgspec.msgpack.Decoder(PaneRow)
 _rulebook: Final = msgspec.msgpack.Decoder(RulebookRow)
-_memory: Final = msgspec.msgpack.Decoder(MemoryRow)
-_LEFT_OUT: Final = ""
 _ids_key: Final = msgspec.msgpack.Decoder(tuple[str, int, int])
 _rulebook_key: Final = msgspec.msgpack.Decoder(tuple[str, int])
 
@@ -79,10 +59,6 @@ def kind_of(key: bytes) -> str:
     if not isinstance(parts, list) or not parts or not isinstance(parts[0], str):
         raise msgspec.ValidationError("the key of a row is an array that begins with its kind")
     return parts[0]
-
-
-def conversation_key(tenant: str, key: str) -> bytes:
-    return _encoder.encode((CONVERSATION, tenant, key))
 
 
 def ids_key(block: Block) -> bytes:
@@ -115,42 +91,12 @@ def encode(body: RulebookRow | Marker) -> bytes:
     return seal(_encoder.encode(body))
 
 
-def encode_memory(memory: Memory) -> bytes:
-    if not memory.events:
-        return seal(_encoder.encode(MemoryRow(("", "", None, None), memory)))
-    shared = _shared(memory.events[-1])
-    events = [
-        replace(event, channel=_LEFT_OUT, account="", role=None, customer=None)
-        if _shared(event) == shared
-        else event
-        for event in memory.events
-    ]
-    return seal(_encoder.encode(MemoryRow(shared, replace(memory, events=events))))
-
-
-def _shared(event: Event) -> Shared:
-    return event.channel, event.account, event.role, event.customer
-
-
 def encode_ids(ids: bytes) -> bytes:
     return seal(ids)
 
 
 def encode_pane(pane: Accumulator, *, changed: bool) -> bytes:
     return seal(_encoder.encode(PaneRow(changed, msgspec.Raw(_encoder.encode(pane)))))
-
-
-def decode_memory(row: bytes) -> Memory:
-    decoded = _memory.decode(unseal(row))
-    memory = decoded.memory
-    channel, account, role, customer = decoded.shared
-    memory.events = [
-        replace(event, channel=channel, account=account, role=role, customer=customer)
-        if event.channel == _LEFT_OUT
-        else event
-        for event in memory.events
-    ]
-    return memory
 
 
 def decode_pane(key: PaneKey, row: bytes) -> tuple[Accumulator, bool]:
