@@ -12,11 +12,22 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from carewatch.domain import facts
+from carewatch.domain.aggregates import Deadline
 from carewatch.domain.facts import Labels, Sample, SessionFact, SlaTransition
 from carewatch.domain.ledger import Change, LateReason
-from carewatch.domain.metric import BASE_LABELS, Kind, Window
+from carewatch.domain.metric import BASE_LABELS, DAY, ROLLING, Kind, Window
 from carewatch.domain.metrics import BY_ID, COMPUTED
-from carewatch.domain.points import Moment, Pane, Point, Share, Spread, Tally, Value
+from carewatch.domain.points import (
+    Aged,
+    Moment,
+    Pane,
+    Point,
+    Share,
+    Soonest,
+    Spread,
+    Tally,
+    Value,
+)
 from carewatch.domain.rulebook import TARGETS, Document
 from carewatch.wire import envelope, points, results
 from carewatch.wire.dead import REASONS, dead_headers
@@ -260,15 +271,24 @@ def value_of(kind: Kind, window: Window) -> Value:
             return Share(1, 2)
         case Kind.INSTANT:
             return Moment(None)
+        case Kind.AGES:
+            return Aged(1, tuple([1] + [0] * 32))
+        case Kind.DEADLINES:
+            return Soonest((Deadline(NOON, "c1", "standard", "first_reply"),))
         case _:
             return Tally(3)
 
 
 @pytest.mark.parametrize(
-    ("metric", "window"), [(metric.id, window) for metric in COMPUTED for window in metric.windows]
+    ("metric", "window"),
+    [
+        (metric.id, window)
+        for metric in COMPUTED
+        for window in (*metric.windows, *(ROLLING if "1m" in metric.windows else ()))
+    ],
 )
 def test_a_point_of_every_metric_and_window_is_valid(metric: str, window: Window) -> None:
-    start = NOON if window in {"1m", "1h"} else None
+    start = None if window in {"total", "now"} else NOON
     value = value_of(BY_ID[metric].kind, window)
     point = Point(
         metric=metric,
@@ -280,6 +300,8 @@ def test_a_point_of_every_metric_and_window_is_valid(metric: str, window: Window
         time=NOON,
         value=value,
         gross=value if window == "total" else None,
+        ends=NOON + 3_600_000 if window == DAY or window in ROLLING else None,
+        provisional=BY_ID[metric].horizon_ms > 0 and window == DAY,
     )
 
     assert complaints("care.metrics.v1", json.loads(points.encode_point(point))) == []
@@ -292,7 +314,7 @@ def test_the_lists_of_the_metrics_schema_are_those_of_the_catalogue(
         update_metrics_schema()
     fields = definitions("care.metrics.v1")["Data"]["properties"]
     labels = {points.RENAMED.get(name, name) for one in COMPUTED for name in one.labels}
-    fixed = {"metric", "window", "start", "end", "pane", "revision", "unit", "gross"}
+    fixed = {"metric", "window", "start", "end", "pane", "revision", "unit", "gross", "provisional"}
     values = set(definitions("care.metrics.v1")["Values"]["properties"])
 
     assert fields["metric"]["enum"] == [one.id for one in COMPUTED]

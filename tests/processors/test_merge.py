@@ -4,6 +4,7 @@ import pytest
 
 from carewatch.domain.aggregates import Count, Distribution, Gauge, Instant, Total
 from carewatch.domain.errors import Refused
+from carewatch.domain.metric import ROLLING
 from carewatch.domain.points import Moment, Spread, Tally
 from carewatch.processors.base import Output
 from carewatch.processors.panes import GRACE_MS, HOLD_MS
@@ -26,7 +27,12 @@ MESSAGES = (*BASE, "inbound", "customer")
 
 
 def editions(outputs: list[Output], metric: str) -> list[tuple[str, int, object]]:
-    return [(p.pane, p.revision, p.value) for p in points_of(outputs) if p.metric == metric]
+    """What was published of a metric, but for its rolling windows."""
+    return [
+        (p.pane, p.revision, p.value)
+        for p in points_of(outputs)
+        if p.metric == metric and p.window not in ROLLING
+    ]
 
 
 def count_record(

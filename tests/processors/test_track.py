@@ -132,7 +132,7 @@ def test_a_tick_tells_the_clock_to_every_partition_and_each_pane_to_the_one_of_i
         partial = partials.decode(one.key, one.value)
         if isinstance(partial, Partial):
             assert one.partition == partials.partition_of(partial.series, 3)
-    assert [one for one in decoded(lane.tick(2000)) if isinstance(one, Partial)] == []
+    assert [one for one in decoded(lane.tick(1000)) if isinstance(one, Partial)] == []
 
 
 def test_facts_go_to_the_partition_number_of_their_source_with_the_position_that_caused_them() -> (

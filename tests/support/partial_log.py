@@ -20,13 +20,15 @@ def partial_record(
     metric: str,
     window: str,
     start: int | None,
-    accumulator: Accumulator,
+    accumulator: Accumulator | None,
     *,
     partition: int = 0,
     position: int = 1,
     labels: tuple[str, ...] = BASE,
+    end: int | None = None,
+    closes: int | None = None,
 ) -> tuple[bytes, bytes]:
-    """Key and value of a snapshot."""
+    """Key and value of a snapshot; without an accumulator, of a gauge that was forgotten."""
     partial = Partial(
         version=partials.VERSION,
         series=Series(metric, labels),
@@ -35,7 +37,9 @@ def partial_record(
         stage="track",
         partition=partition,
         position=position,
-        body=partials.encode_body(accumulator),
+        body=partials.GONE if accumulator is None else partials.encode_body(accumulator),
+        end=end,
+        closes=closes,
     )
     return partials.partial_key(partial), partials.encode(partial)
 

@@ -5,11 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carewatch.domain.aggregates import Distribution, Total
+from carewatch.domain.aggregates import Deadline, Distribution, Total
 from carewatch.domain.errors import InvalidRecord
-from carewatch.domain.metric import BASE_LABELS, Kind
+from carewatch.domain.metric import BASE_LABELS, DAY, ROLLING, Kind
 from carewatch.domain.metrics import BY_ID, COMPUTED
-from carewatch.domain.points import Moment, Point, Tally, Value, values_of
+from carewatch.domain.points import (
+    Aged,
+    Moment,
+    Point,
+    Share,
+    Soonest,
+    Spread,
+    Tally,
+    Value,
+    values_of,
+)
 from carewatch.wire.points import decode_point, encode_point, point_key, point_partition
 from support.partial_log import BASE, T0
 
@@ -120,7 +130,8 @@ durations = st.lists(st.integers(0, 10**10), max_size=20)
 @st.composite
 def any_point(draw: st.DrawFn) -> Point:
     metric = draw(st.sampled_from(COMPUTED))
-    window = draw(st.sampled_from(metric.windows))
+    rolling = tuple(ROLLING) if "1m" in metric.windows else ()
+    window = draw(st.sampled_from((*metric.windows, *rolling)))
     names = (*BASE_LABELS, *metric.labels)
     value: Value
     gross: Value | None = None
@@ -131,7 +142,15 @@ def any_point(draw: st.DrawFn) -> Point:
             pane = Total() if window == "total" else Distribution()
             for duration in draw(durations):
                 pane.add(duration, 1)
-            value, gross = values_of(pane, window)
+            value, gross = values_of(pane, window, metric.unit)
+        case Kind.RATIO:
+            value = Share(draw(st.integers(-5, 10**9)), draw(st.integers(-5, 10**9)))
+            gross = Share(draw(st.integers(0, 10**9)), 7) if window == "total" else None
+        case Kind.AGES:
+            value = Aged(draw(st.integers(0, 10**6)), tuple(range(33)))
+        case Kind.DEADLINES:
+            due = draw(st.lists(st.builds(Deadline, st.integers(0, 10**13), texts, texts, texts)))
+            value = Soonest(tuple(due))
         case _:
             value = Tally(draw(st.integers(-5, 10**12)))
             gross = Tally(draw(st.integers(0, 10**12))) if window == "total" else None
@@ -139,13 +158,25 @@ def any_point(draw: st.DrawFn) -> Point:
         metric=metric.id,
         labels=tuple(draw(texts) for _ in names),
         window=window,
-        start={"1m": T0, "1h": T0}.get(window),
+        start=None if window in {"total", "now"} else T0,
         pane=draw(st.sampled_from(["early", "on_time", "late"])),
         revision=draw(st.integers(1, 10**6)),
         time=draw(st.integers(0, 10**13)),
         value=value,
         gross=gross,
+        ends=T0 + draw(st.integers(1, 10**9)) if window == DAY or window in ROLLING else None,
+        provisional=draw(st.booleans()) if window == DAY else False,
     )
+
+
+def test_what_is_no_duration_has_no_classic_buckets() -> None:
+    total = Total()
+    total.add(3, 1)
+    said = [values_of(total, "total", unit) for unit in ("ms", "count")]
+
+    assert [
+        [isinstance(one, Spread) and one.classic is not None for one in values] for values in said
+    ] == [[True, True], [False, False]]
 
 
 @given(any_point())
@@ -155,7 +186,10 @@ def test_a_point_comes_back_as_it_was(point: Point) -> None:
 
 @given(any_point(), any_point())
 def test_equal_keys_mean_equal_series_window_and_start(one: Point, other: Point) -> None:
-    names = [(p.metric, p.labels, p.window, p.start) for p in (one, other)]
+    names = [
+        (p.metric, p.labels, p.window, None if p.window in ROLLING else p.start)
+        for p in (one, other)
+    ]
     keys = [point_key(*name) for name in names]
 
     assert (keys[0] == keys[1]) == (names[0] == names[1])
@@ -195,6 +229,6 @@ def test_partition_depends_on_the_series_alone() -> None:
 
 
 def test_every_metric_can_be_told_by_its_labels() -> None:
-    fields = {"metric", "window", "start", "end", "pane", "revision", "unit", "value", "at"}
+    fields = {"metric", "window", "start", "end", "pane", "revision", "unit", "value", "at", "due"}
     clashes = {name for metric in BY_ID.values() for name in metric.labels if name in fields}
     assert clashes == {"metric"}

@@ -4,7 +4,7 @@ Net values follow withdrawals (`sign` -1); gross values never decrease, as Prome
 """
 
 from bisect import bisect_left
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -20,6 +20,12 @@ CLASSIC_BOUNDS_MS: Final[tuple[int, ...]] = tuple(
     )
 )  # fmt: skip
 """Upper bounds (inclusive) of the 32 classic buckets; the 33rd count is what lies beyond."""
+
+CLASSIC: Final = len(CLASSIC_BOUNDS_MS) + 1
+"""How many classic counts there are."""
+
+DEADLINES_KEPT: Final = 50
+"""So many of the soonest deadlines are told (W11)."""
 
 
 def bucket_index(value: int) -> int:
@@ -58,9 +64,12 @@ class Distribution(msgspec.Struct, array_like=True, gc=False):
 
     def add(self, value: int, sign: int) -> None:
         """Adds a duration (`sign` 1) or takes it back (-1)."""
+        self.put(bucket_index(value), value, sign)
+
+    def put(self, index: int, value: int, sign: int) -> None:
+        """The same, where the bucket of the value is known already."""
         self.count += sign
         self.sum += sign * value
-        index = bucket_index(value)
         left = self.buckets.get(index, 0) + sign
         if left:
             self.buckets[index] = left
@@ -84,18 +93,22 @@ class Total(msgspec.Struct, array_like=True, gc=False):
 
     net: Distribution = msgspec.field(default_factory=Distribution)
     gross: Distribution = msgspec.field(default_factory=Distribution)
-    net_classic: list[int] = msgspec.field(default_factory=lambda: [0] * 33)
-    gross_classic: list[int] = msgspec.field(default_factory=lambda: [0] * 33)
+    net_classic: list[int] = msgspec.field(default_factory=lambda: [0] * CLASSIC)
+    gross_classic: list[int] = msgspec.field(default_factory=lambda: [0] * CLASSIC)
     gross_min: int | None = None
     gross_max: int | None = None
 
     def add(self, value: int, sign: int) -> None:
         """Adds a duration, or takes it back from the net side only."""
+        self.put(bucket_index(value), value, sign)
+
+    def put(self, index: int, value: int, sign: int) -> None:
+        """The same, where the bucket of the value is known already."""
         place = bisect_left(CLASSIC_BOUNDS_MS, value)
-        self.net.add(value, sign)
+        self.net.put(index, value, sign)
         self.net_classic[place] += sign
         if sign > 0:
-            self.gross.add(value, 1)
+            self.gross.put(index, value, 1)
             self.gross_classic[place] += 1
             if self.gross_min is None or value < self.gross_min:
                 self.gross_min = value
@@ -106,7 +119,7 @@ class Total(msgspec.Struct, array_like=True, gc=False):
         """Adds another accumulator: exact, in any order."""
         self.net.merge(other.net)
         self.gross.merge(other.gross)
-        for i in range(33):
+        for i in range(CLASSIC):
             self.net_classic[i] += other.net_classic[i]
             self.gross_classic[i] += other.gross_classic[i]
         self.gross_min = min(_known(self.gross_min, other.gross_min), default=None)
@@ -180,4 +193,36 @@ class Instant(msgspec.Struct, array_like=True, gc=False):
             self.at = other.at
 
 
-Accumulator = Distribution | Total | Count | Ratio | Gauge | Instant
+class Ages(msgspec.Struct, array_like=True, gc=False):
+    """How many now, and in each of the 33 classic buckets of how long ago they began."""
+
+    value: int = 0
+    classic: list[int] = msgspec.field(default_factory=lambda: [0] * CLASSIC)
+
+    def merge(self, other: "Ages") -> None:
+        """Adds another source partition."""
+        self.value += other.value
+        for place in range(CLASSIC):
+            self.classic[place] += other.classic[place]
+
+
+class Deadline(NamedTuple):
+    """A deadline and whose it is; the earlier one is the lesser."""
+
+    due_at: int
+    conversation_key: str
+    policy: str
+    target: str
+
+
+class Deadlines(msgspec.Struct, array_like=True, gc=False):
+    """The soonest deadlines now, in order; at most DEADLINES_KEPT."""
+
+    due: list[Deadline] = []
+
+    def merge(self, other: "Deadlines") -> None:
+        """Keeps the soonest of both."""
+        self.due = sorted([*self.due, *other.due])[:DEADLINES_KEPT]
+
+
+Accumulator = Distribution | Total | Count | Ratio | Gauge | Instant | Ages | Deadlines

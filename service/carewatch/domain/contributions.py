@@ -28,13 +28,22 @@ class Contribution(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A conversation stands in a gauge; with `at`, in one that shows the least instant."""
+    """A conversation stands in a gauge.
+
+    `at` is the instant that is shown (of an instant, a deadline), since when it stands there (of
+    ages), or from when on it counts (of a gauge). `of` are policy and target of a deadline.
+    """
 
     metric: str
     labels: tuple[str, ...]
-    at: int | None = None
+    at: int = 0
+    of: tuple[str, ...] = ()
 
 
+DUE_WITHIN: Final = {"15m": 15 * 60_000, "30m": 30 * 60_000, "60m": 60 * 60_000}
+"""The label `within` of `sla_due_within`, in milliseconds."""
+
+_ALL_OF_TENANT: Final = ("none", "none", "normal")
 _BY_AGENT: Final = "_by_agent"
 _EVALUATIONS: Final = BY_ID["sla_evaluations"]
 _BREACHES: Final = BY_ID["sla_breaches"]
@@ -160,6 +169,7 @@ def held(tenant: str, state: Conversation) -> tuple[Held, ...]:
         out.append(Held("queue_length", labels))
     for owed in state.obligations:
         out.extend(_clock(base, owed))
+    out.extend(_by_time(state, base))
     return tuple(out)
 
 
@@ -176,6 +186,22 @@ def _clock(base: tuple[str, ...], owed: Obligation) -> Iterator[Held]:
         yield Held("sla_at_risk_conversations", labels)
     elif instance.state == "breached":
         yield Held("sla_breached_open_conversations", labels)
+
+
+def _by_time(state: Conversation, base: tuple[str, str, str, str]) -> Iterator[Held]:
+    """Gauges that change by time alone: ages, and deadlines that come near (W10, W11)."""
+    if state.session is not None:
+        yield Held("backlog_age", base, state.session.opened_at)
+    if state.turn is not None and not state.bot_has:
+        yield Held("open_wait_age", base, state.turn.started_at)
+    for owed in state.obligations:
+        instance = owed.instance
+        if instance is None or instance.state == "breached" or owed.spans[-1].paused:
+            continue
+        promised = (instance.promise.policy, owed.target)
+        for within, ms in DUE_WITHIN.items():
+            yield Held("sla_due_within", (*base, *promised, within), instance.due_at - ms)
+        yield Held("next_due", (base[0], *_ALL_OF_TENANT), instance.due_at, promised)
 
 
 def _states(state: Conversation) -> Iterator[str]:

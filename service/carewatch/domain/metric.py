@@ -1,5 +1,6 @@
 """What a computed metric is: its kind, unit, clock, anchor, windows and labels, as data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal
@@ -22,12 +23,23 @@ Window = Literal["1m", "5m", "15m", "1h", "1d", "last_15m", "last_1h", "total", 
 Status = Literal["computed", "derived", "planned"]
 """`derived`: readers work it out from the points of `sources`; `planned`: not computed yet."""
 
-TUMBLING: Final[dict[Window, int]] = {"1m": 60_000, "1h": 3_600_000}
+TUMBLING: Final[dict[Window, int]] = {
+    "1m": 60_000,
+    "5m": 5 * 60_000,
+    "15m": 15 * 60_000,
+    "1h": 60 * 60_000,
+}
 """Windows aligned to UTC, with their size in milliseconds."""
 
-PER_FACT: Final[tuple[Window, ...]] = ("1m", "1h", "total")
-COHORT: Final[tuple[Window, ...]] = ("1d", "total")
-DAILY: Final[tuple[Window, ...]] = ("1d",)
+DAY: Final[Window] = "1d"
+"""The tenant's local day: its start and end follow from the rulebook (W1)."""
+
+ROLLING: Final[Mapping[str, int]] = {"last_15m": 15 * 60_000, "last_1h": 60 * 60_000}
+"""Windows over the last whole minutes, of whatever has `1m` (W8), with their size."""
+
+PER_FACT: Final[tuple[Window, ...]] = (*TUMBLING, DAY, "total")
+COHORT: Final[tuple[Window, ...]] = (DAY, "total")
+DAILY: Final[tuple[Window, ...]] = (DAY,)
 LIVE: Final[tuple[Window, ...]] = ("now",)
 
 BASE_LABELS: Final = ("tenant", "channel", "queue", "priority")

@@ -11,7 +11,10 @@ import msgspec
 
 from carewatch.domain.aggregates import (
     Accumulator,
+    Ages,
     Count,
+    Deadline,
+    Deadlines,
     Distribution,
     Gauge,
     Instant,
@@ -20,7 +23,7 @@ from carewatch.domain.aggregates import (
     bucket_bounds,
     bucket_middle,
 )
-from carewatch.domain.metric import TUMBLING
+from carewatch.domain.metric import DAY, ROLLING, TUMBLING, Unit
 
 Pane = Literal["early", "on_time", "late"]
 """The edition of a point: while its window is open, complete, corrected afterwards."""
@@ -67,15 +70,30 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     at: int | None
 
 
-Value = Spread | Tally | Share | Moment
+class Aged(msgspec.Struct, frozen=True, gc=False):
+    """How many there are now, and in each classic bucket of how long ago they began."""
+
+    value: int
+    classic: tuple[int, ...]
+
+
+class Soonest(msgspec.Struct, frozen=True, gc=False):
+    """The soonest deadlines now, in order."""
+
+    due: tuple[Deadline, ...]
+
+
+Value = Spread | Tally | Share | Moment | Aged | Soonest
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The newest record of one series, window and start is the truth.
 
     `labels` are the values of BASE_LABELS and then of the metric's own, in the catalogue's order.
-    `start` is None for `total` and `now`. `time` is the log time of the emission. `gross` (in
-    `total` only) leaves withdrawals out and never decreases.
+    `start` is None for `total` and `now`. `ends` is the first instant after a window whose name
+    does not tell its length: a day, or the last minutes. `time` is the log time of the emission.
+    `gross` (in `total` only) leaves withdrawals out and never decreases. `provisional`: of a
+    cohort, while its day can still change.
     """
 
     metric: str
@@ -87,27 +105,34 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     time: int
     value: Value
     gross: Value | None = None
+    ends: int | None = None
+    provisional: bool = False
 
     @property
     def end(self) -> int | None:
         """First instant after the window; None for `total` and `now`."""
-        return window_end(self.window, self.start)
+        return window_end(self.window, self.start) if self.ends is None else self.ends
 
 
 def window_end(window: str, start: int | None) -> int | None:
-    """First instant after a tumbling window; None for `total` and `now`."""
+    """First instant after a window aligned to UTC; None for others."""
     for name, size in TUMBLING.items():
         if name == window and start is not None:
             return start + size
     return None
 
 
-def aligned(window: str, start: int | None) -> bool:
-    """Whether a start fits its window: a multiple of its size, none for `total` and `now`."""
+def aligned(window: str, start: int | None, end: int | None) -> bool:
+    """Whether start and end fit the window, which has them unless it is `total` or `now`.
+
+    `end` is what is told of a window whose name does not tell its length.
+    """
     for name, size in TUMBLING.items():
         if name == window:
             return start is not None and start % size == 0
-    return start is None
+    if window == DAY or window in ROLLING:
+        return start is not None and end is not None and start < end
+    return start is None and end is None
 
 
 def spread_of(
@@ -159,15 +184,21 @@ def add_spreads(spreads: Iterable[Spread]) -> Spread:
     return spread_of(total)
 
 
-def values_of(accumulator: Accumulator, window: str) -> tuple[Value, Value | None]:
-    """What a point says of an accumulator: the net value, and in `total` the gross one."""
+def values_of(
+    accumulator: Accumulator, window: str, unit: Unit = "ms"
+) -> tuple[Value, Value | None]:
+    """What a point says of an accumulator: the net value, and in `total` the gross one.
+
+    Only durations have classic buckets: their bounds are times.
+    """
     match accumulator:
         case Total():
+            timed = unit == "ms"
             return (
-                spread_of(accumulator.net, classic=accumulator.net_classic),
+                spread_of(accumulator.net, classic=accumulator.net_classic if timed else None),
                 spread_of(
                     accumulator.gross,
-                    classic=accumulator.gross_classic,
+                    classic=accumulator.gross_classic if timed else None,
                     exact=(accumulator.gross_min, accumulator.gross_max),
                 ),
             )
@@ -183,3 +214,7 @@ def values_of(accumulator: Accumulator, window: str) -> tuple[Value, Value | Non
             return Tally(accumulator.value), None
         case Instant():
             return Moment(accumulator.at), None
+        case Ages():
+            return Aged(accumulator.value, tuple(accumulator.classic)), None
+        case Deadlines():
+            return Soonest(tuple(accumulator.due)), None

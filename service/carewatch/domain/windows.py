@@ -1,28 +1,35 @@
 """Panes: what one source partition knows of each series in each window (W1, W3, W4).
 
 A result is placed by its instant into every window by itself. A window is closed for a
-conversation whose clock has passed its end by more than the allowed lateness; what comes later
-still enters the coarser windows that are open, and `total`.
+conversation whose clock has passed its end (a cohort's: plus its horizon) by more than the allowed
+lateness; what comes later still enters the coarser windows that are open, and `total`.
+
+Most results fall into the window in which the last one of their series fell, so a series keeps
+its newest pane of every size at hand.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from heapq import heappop, heappush
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from carewatch.domain.aggregates import (
     Accumulator,
+    Ages,
     Count,
+    Deadlines,
     Distribution,
     Gauge,
     Instant,
     Ratio,
     Total,
+    bucket_index,
 )
-from carewatch.domain.metric import TUMBLING, Kind, Metric
+from carewatch.domain.days import Days
+from carewatch.domain.metric import DAY, TUMBLING, Kind, Metric
+from carewatch.domain.policy import Books
 
 Labels = tuple[str, ...]
-_Pane = TypeVar("_Pane", bound=Accumulator)
+_NEVER: Final = -(2**62)
 
 
 class PaneKey(NamedTuple):
@@ -39,25 +46,83 @@ def sort_key(key: PaneKey) -> tuple[str, Labels, str, int]:
     return key.metric, key.labels, key.window, -1 if key.start is None else key.start
 
 
-class Panes:
-    """The panes of one source partition.
+class Pane:
+    """A pane and what is to be done with it.
 
-    `changed` are those that the next tick publishes.
+    `end` is the first instant after its window; of a gauge that stands at nothing, the instant
+    from which on it may be forgotten; else None. `changed`: the next tick publishes it; `touched`:
+    the next flush writes its row.
     """
 
-    def __init__(self) -> None:
-        self.panes: dict[PaneKey, Accumulator] = {}
-        self.changed: set[PaneKey] = set()
-        self._touched: set[PaneKey] = set()
-        self._dropped: set[PaneKey] = set()
-        self._instants: defaultdict[PaneKey, _Least] = defaultdict(_Least)
-        self._ends: list[tuple[int, str, Labels, str, int]] = []
+    __slots__ = ("body", "changed", "dropped", "end", "key", "touched")
 
-    def restore(self, key: PaneKey, pane: Accumulator, *, changed: bool) -> None:
+    def __init__(self, key: PaneKey, body: Accumulator, end: int | None) -> None:
+        self.key = key
+        self.body = body
+        self.end = end
+        self.changed = False
+        self.touched = False
+        self.dropped = False
+
+    @property
+    def rank(self) -> tuple[str, Labels, str, int]:
+        """Its place among all panes."""
+        return sort_key(self.key)
+
+
+class _Newest:
+    """Of one series and window, the pane with the latest start; `size` is None for days."""
+
+    __slots__ = ("end", "pane", "size", "start", "window")
+
+    def __init__(self, window: str) -> None:
+        self.window = window
+        self.size = TUMBLING.get(window)  # type: ignore[call-overload]
+        self.start = self.end = _NEVER
+        self.pane: Pane | None = None
+
+
+class _Series:
+    """The panes at hand of one metric with its label values."""
+
+    __slots__ = ("newest", "total")
+
+    def __init__(self, metric: Metric) -> None:
+        self.newest = [_Newest(name) for name in metric.windows if name in TUMBLING or name == DAY]
+        self.total: Pane | None = None
+
+
+class Panes:
+    """The panes of one source partition; `days` cuts the days of tenants."""
+
+    def __init__(self) -> None:
+        self.days = Days(Books())
+        self.closed_before = _NEVER
+        self._panes: dict[PaneKey, Pane] = {}
+        self._series: dict[tuple[str, Labels], _Series] = {}
+        self._changed: list[Pane] = []
+        self._touched: list[Pane] = []
+        self._dropped: set[PaneKey] = set()
+        self._closing: list[tuple[int, PaneKey]] = []
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the next tick publishes something."""
+        return bool(self._changed)
+
+    def get(self, key: PaneKey) -> Pane | None:
+        """The pane of that name, None if nothing was counted there."""
+        return self._panes.get(key)
+
+    def restore(
+        self, metric: Metric, key: PaneKey, body: Accumulator, end: int | None, *, changed: bool
+    ) -> Pane:
         """Takes a pane back from its row."""
-        self._put(key, pane)
+        pane = self.put(metric, key, body, end)
         if changed:
-            self.changed.add(key)
+            pane.changed = True
+            self._changed.append(pane)
+        return pane
 
     def add(
         self,
@@ -73,61 +138,79 @@ class Panes:
 
         Of a ratio `amount` is added to the part and `of` to the whole.
 
-        Windows that ended before `open_from` are closed. Says whether the one-minute window was.
+        Windows that ended before `open_from` are closed, those of a cohort its horizon later.
+        Says whether the one-minute window was.
         """
+        series = self._series.get((metric.id, labels))
+        if series is None:
+            series = self._series[metric.id, labels] = _Series(metric)
+        index = bucket_index(amount) if metric.kind is Kind.DISTRIBUTION else 0
+        open_from = max(open_from, self.closed_before) - metric.horizon_ms
         missed = False
-        for window, size in TUMBLING.items():
-            if window not in metric.windows:
+        for newest in series.newest:
+            pane = newest.pane
+            if pane is None or not newest.start <= at < newest.end:
+                pane = self._at(metric, labels, newest, at, open_from)
+            elif newest.end < open_from:
+                pane = None
+            if pane is None:
+                missed = missed or newest.window == "1m"
                 continue
-            start = at - at % size
-            if start + size < open_from:
-                missed = missed or window == "1m"
-                continue
-            self._add(PaneKey(metric.id, labels, window, start), metric.kind, amount, sign, of)
+            _put(pane.body, index, amount, sign, of)
+            if not (pane.changed and pane.touched):
+                self.mark(pane)
         if "total" in metric.windows:
-            self._add(PaneKey(metric.id, labels, "total", None), metric.kind, amount, sign, of)
+            pane = series.total
+            if pane is None:
+                pane = series.total = self._total(metric, labels)
+            _put(pane.body, index, amount, sign, of)
+            if not (pane.changed and pane.touched):
+                self.mark(pane)
         return missed
 
-    def shift(self, metric: str, labels: Labels, by: int) -> None:
-        """Moves a gauge."""
-        key = PaneKey(metric, labels, "now", None)
-        pane = self.panes.get(key)
-        if not isinstance(pane, Gauge):
-            pane = self._put(key, Gauge())
-        pane.value += by
-        self._mark(key)
+    def put(self, metric: Metric, key: PaneKey, body: Accumulator, end: int | None) -> Pane:
+        """A new pane of that name."""
+        pane = self._panes[key] = Pane(key, body, end)
+        self._dropped.discard(key)
+        if key.start is not None and end is not None:
+            heappush(self._closing, (end + metric.horizon_ms, key))
+        return pane
 
-    def hold(self, metric: str, labels: Labels, at: int, by: int, *, quiet: bool = False) -> None:
-        """Adds (`by` 1) or removes (-1) an instant of which the least is shown.
+    def mark(self, pane: Pane) -> None:
+        """The pane is not any more what was published and written of it."""
+        if not pane.changed:
+            pane.changed = True
+            self._changed.append(pane)
+        self.touch(pane)
 
-        `quiet` rebuilds what a row already says.
-        """
-        key = PaneKey(metric, labels, "now", None)
-        least = self._instants[key]
-        least.add(at, by)
-        if quiet:
-            return
-        pane = self.panes.get(key)
-        if not isinstance(pane, Instant):
-            pane = self._put(key, Instant())
-        if pane.at != least.value():
-            pane.at = least.value()
-            self._mark(key)
+    def touch(self, pane: Pane) -> None:
+        """The row of the pane must be written."""
+        if not pane.touched:
+            pane.touched = True
+            self._touched.append(pane)
 
-    def take_changed(self) -> Iterator[tuple[PaneKey, Accumulator]]:
+    def drop(self, pane: Pane) -> None:
+        """Forgets a pane and its row."""
+        del self._panes[pane.key]
+        pane.dropped = True
+        self._dropped.add(pane.key)
+
+    def take_changed(self) -> list[Pane]:
         """What changed since the last tick, in a fixed order."""
-        changed = sorted(self.changed, key=sort_key)
-        self.changed.clear()
-        self._touched.update(changed)
-        for key in changed:
-            yield key, self.panes[key]
+        changed = sorted((one for one in self._changed if not one.dropped), key=_rank)
+        self._changed.clear()
+        for pane in changed:
+            pane.changed = False
+            self.touch(pane)
+        return changed
 
-    def take_touched(self) -> Iterator[tuple[PaneKey, Accumulator, bool]]:
-        """The panes whose rows must be written, and whether each is still to be published."""
-        touched = sorted(self._touched, key=sort_key)
+    def take_touched(self) -> list[Pane]:
+        """The panes whose rows must be written, in a fixed order."""
+        touched = sorted((one for one in self._touched if not one.dropped), key=_rank)
         self._touched.clear()
-        for key in touched:
-            yield key, self.panes[key], key in self.changed
+        for pane in touched:
+            pane.touched = False
+        return touched
 
     def take_dropped(self) -> list[PaneKey]:
         """The panes that were forgotten since the last call."""
@@ -136,65 +219,76 @@ class Panes:
         return dropped
 
     def close(self, open_from: int) -> None:
-        """Forgets the windows that ended before `open_from`: nothing can reach them any more."""
-        while self._ends and self._ends[0][0] < open_from:
-            _, metric, labels, window, start = heappop(self._ends)
-            key = PaneKey(metric, labels, window, start)
-            if self.panes.pop(key, None) is not None:
-                self.changed.discard(key)
-                self._touched.discard(key)
-                self._dropped.add(key)
+        """Forgets the windows that ended before `open_from`: nothing can reach them any more.
 
-    def _add(self, key: PaneKey, kind: Kind, amount: int, sign: int, of: int) -> None:
-        pane = self.panes.get(key)
+        They stay closed, whatever lateness a later rulebook allows: what a pane held is gone.
+        """
+        if open_from <= self.closed_before:
+            return
+        self.closed_before = open_from
+        while self._closing and self._closing[0][0] < open_from:
+            pane = self._panes.get(heappop(self._closing)[1])
+            if pane is not None:
+                self.drop(pane)
+
+    def __iter__(self) -> Iterator[Pane]:
+        return iter(self._panes.values())
+
+    def _at(
+        self, metric: Metric, labels: Labels, newest: _Newest, at: int, open_from: int
+    ) -> Pane | None:
+        """The pane of the window that an instant lies in; None if that is closed."""
+        if newest.size is None:
+            start, end = self.days.day(labels[0], at)
+        else:
+            start = at - at % newest.size
+            end = start + newest.size
+        if end < open_from:
+            return None
+        key = PaneKey(metric.id, labels, newest.window, start)
+        pane = self._panes.get(key)
         if pane is None:
-            pane = self._put(key, _new(kind, key.window))
-        if isinstance(pane, Count):
-            pane.add(sign * amount)
-        elif isinstance(pane, Ratio):
-            pane.add(amount, of, sign)
-        elif isinstance(pane, Distribution | Total):
-            pane.add(amount, sign)
-        self._mark(key)
-
-    def _put(self, key: PaneKey, pane: _Pane) -> _Pane:
-        self.panes[key] = pane
-        self._dropped.discard(key)
-        if key.start is not None:
-            end = key.start + TUMBLING[key.window]  # type: ignore[index]
-            heappush(self._ends, (end, key.metric, key.labels, key.window, key.start))
+            pane = self.put(metric, key, _new(metric.kind, newest.window), end)
+        if start >= newest.start:
+            newest.start, newest.end, newest.pane = start, end, pane
         return pane
 
-    def _mark(self, key: PaneKey) -> None:
-        self.changed.add(key)
-        self._touched.add(key)
+    def _total(self, metric: Metric, labels: Labels) -> Pane:
+        key = PaneKey(metric.id, labels, "total", None)
+        pane = self._panes.get(key)
+        return self.put(metric, key, _new(metric.kind, "total"), None) if pane is None else pane
 
 
-class _Least:
-    """A multiset of instants that knows its least; removals are lazy."""
+def _put(body: Accumulator, index: int, amount: int, sign: int, of: int) -> None:
+    if isinstance(body, Count):
+        body.add(sign * amount)
+    elif isinstance(body, Distribution | Total):
+        body.put(index, amount, sign)
+    elif isinstance(body, Ratio):
+        body.add(amount, of, sign)
 
-    __slots__ = ("_counts", "_heap")
 
-    def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
-        self._heap: list[int] = []
+def accumulator_type(kind: Kind, window: str) -> type[Accumulator]:
+    """Which accumulator a kind of metric has in a window."""
+    if kind is Kind.DISTRIBUTION and window == "total":
+        return Total
+    return _ACCUMULATORS[kind]
 
-    def add(self, at: int, by: int) -> None:
-        count = self._counts.get(at, 0)
-        if count == 0 and by > 0:
-            heappush(self._heap, at)
-        if count + by:
-            self._counts[at] = count + by
-        else:
-            del self._counts[at]
 
-    def value(self) -> int | None:
-        while self._heap and self._heap[0] not in self._counts:
-            heappop(self._heap)
-        return self._heap[0] if self._heap else None
+_ACCUMULATORS: Final[dict[Kind, type[Accumulator]]] = {
+    Kind.DISTRIBUTION: Distribution,
+    Kind.COUNT: Count,
+    Kind.RATIO: Ratio,
+    Kind.GAUGE: Gauge,
+    Kind.INSTANT: Instant,
+    Kind.AGES: Ages,
+    Kind.DEADLINES: Deadlines,
+}
 
 
 def _new(kind: Kind, window: str) -> Accumulator:
-    if kind is Kind.DISTRIBUTION:
-        return Total() if window == "total" else Distribution()
-    return Ratio() if kind is Kind.RATIO else Count()
+    return accumulator_type(kind, window)()
+
+
+def _rank(pane: Pane) -> tuple[str, Labels, str, int]:
+    return pane.rank

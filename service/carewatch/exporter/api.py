@@ -6,26 +6,38 @@ import orjson
 
 from carewatch import __version__
 from carewatch.domain.board import Snapshot
-from carewatch.domain.metric import BASE_LABELS, TUMBLING, Unit
+from carewatch.domain.metric import BASE_LABELS, DAY, ROLLING, TUMBLING, Unit
 from carewatch.domain.metrics import BY_ID
-from carewatch.domain.points import Moment, Point, Share, Spread, Tally, Value
+from carewatch.domain.points import (
+    Aged,
+    Moment,
+    Point,
+    Share,
+    Soonest,
+    Spread,
+    Tally,
+    Value,
+)
 from carewatch.domain.times import format_time
-from carewatch.wire.points import summary
+from carewatch.wire.points import due_fields, summary
 
 RECENT = 2
 """Windows of a size that are shown unless more are asked for: the open and the last full one."""
+
+_SIZES = (*TUMBLING, DAY)
 
 RECENT_MAX = 1_560
 """As many one-minute windows as are kept (26 h)."""
 
 
 def board_document(snapshot: Snapshot, *, now: int, recent: int = RECENT) -> dict[str, object]:
-    """Every series with `now`, `total` (without buckets) and its `recent` windows, newest first.
+    """Every series with `now`, `total` (without buckets), what it says of the last minutes, and
+    its `recent` windows of every other size, newest first.
 
     `watermark`: up to where results are complete; `data_at`: log time of the newest result.
     """
     series: dict[tuple[str, tuple[str, ...]], dict[str, list[Point]]] = {}
-    for window in ("now", "total", *TUMBLING):
+    for window in ("now", "total", *ROLLING, *_SIZES):
         for point in snapshot.points(window):
             if BY_ID[point.metric].labels != ("partition",):
                 windows = series.setdefault((point.metric, point.labels), {})
@@ -56,22 +68,30 @@ def encode_document(document: Mapping[str, object]) -> bytes:
 
 
 def _shown(window: str, points: list[Point], recent: int) -> object:
-    if window in TUMBLING:
+    if window in _SIZES:
         newest = sorted(points, key=lambda point: point.start or 0, reverse=True)[:recent]
         return [
             {
                 "start": _text(point.start),
                 "end": _text(point.end),
                 "pane": point.pane,
+                **_open(point),
                 **_fields(point.value, BY_ID[point.metric].unit),
             }
             for point in newest
         ]
     [point] = points
     fields = _fields(point.value, BY_ID[point.metric].unit)
+    if window in ROLLING:
+        fields = {"start": _text(point.start), "end": _text(point.end), **fields}
     if point.gross is not None:
         fields["gross"] = _fields(point.gross, BY_ID[point.metric].unit)
     return fields
+
+
+def _open(point: Point) -> dict[str, object]:
+    """That the day of a cohort can still change."""
+    return {"provisional": True} if point.provisional else {}
 
 
 def _fields(value: Value, unit: Unit) -> dict[str, object]:
@@ -84,6 +104,10 @@ def _fields(value: Value, unit: Unit) -> dict[str, object]:
             return {"n": value.n, "d": value.d}
         case Spread():
             return {**summary(value, unit)}
+        case Aged():
+            return {"value": value.value, "classic": list(value.classic)}
+        case Soonest():
+            return {"due": [due_fields(one) for one in value.due]}
 
 
 def _text(at: int | None) -> str | None:

@@ -11,30 +11,35 @@ When a point is published (rule W3):
 * `early` while the watermark has not passed the window's end + grace; then `on_time` once, also
   when nothing changed; then `late` for every change. What was empty at its on-time instant begins
   with `late`.
+* The day of a cohort is `provisional` until its horizon has passed, and is published once more
+  when it has.
 * `total` and `now` have no end, and each record of them is complete as of its emission: `on_time`.
+* Rolling windows move on with every minute of the watermark: `on_time`, then `late` (W8).
 * What would say the same again is not published.
 
-State ends by the watermark. A window's partials are kept for 26 h after its end: sources stop
-sending for it after `window_lateness` (an hour in the shipped profiles), so nothing can come any
-more. A partial that comes all the same is a dead letter, since adding it to nothing would publish
-a wrong number. The point is tombstoned after its retention (rule W12).
+State ends by the watermark. A window's partials are kept for 26 h after its end (and a cohort's
+horizon): sources stop sending for it after `window_lateness` (an hour in the shipped profiles), so
+nothing can come any more. A partial that comes all the same is a dead letter, since adding it to
+nothing would publish a wrong number. The point is tombstoned after its retention (rule W12), that
+of a gauge when every source partition that knew it has forgotten it (W10).
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from carewatch import __version__
 from carewatch.domain.errors import InvalidRecord, Refused
-from carewatch.domain.metric import BASE_LABELS
+from carewatch.domain.metric import BASE_LABELS, ROLLING, TUMBLING
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.points import Moment, Pane, Point, Value, aligned, window_end
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
 from carewatch.processors.panes import GRACE_MS, HOLD_MS, KnownPane, PaneId, Panes
+from carewatch.processors.rolling import MINUTE, Rolling
 from carewatch.wire import partials, points, rows, topics
 from carewatch.wire.dead import dead_headers
-from carewatch.wire.partials import ClockRecord, Partial
+from carewatch.wire.partials import GONE, ClockRecord, Partial
 
 SOURCES: Final = ("track",)
 """The stages that send partials; no window is complete before all their clocks are known."""
@@ -75,6 +80,7 @@ class Merge:
         self._emitted: int | None = None
         self._greatest: int | None = None
         self._panes = Panes()
+        self._rolling = Rolling(self._panes)
         self._outputs: list[Output] = []
 
     @property
@@ -84,8 +90,9 @@ class Merge:
 
     @property
     def next_due(self) -> int | None:
-        """When a window is on time, or past its keeping."""
-        return self._panes.next_deadline()
+        """When a window is on time, moves on, or is past its keeping."""
+        expected = (self._panes.next_deadline(), self._rolling.next_due())
+        return min((at for at in expected if at is not None), default=None)
 
     @property
     def notice(self) -> None:
@@ -109,6 +116,7 @@ class Merge:
         if marker is None and self._panes:
             raise self._refused(rows.MARKER_KEY, "no_value")
         self._panes.restored()
+        self._rolling.restored(self._emitted)
         return self._next
 
     def on_records(self, records: Sequence[Record]) -> Sequence[int]:
@@ -168,14 +176,17 @@ class Merge:
             partial.stage not in SOURCES
             or partial.window not in metric.windows
             or len(partial.series.labels) != len(BASE_LABELS) + len(metric.labels)
-            or not aligned(partial.window, partial.start)
+            or not aligned(partial.window, partial.start, partial.end)
+            or (partial.window in TUMBLING and partial.end is not None)
         ):
             raise InvalidRecord("schema", "partial")
         if record.value is None or partials.partial_key(partial) != record.key:
             raise InvalidRecord("wrong_key")
-        partials.decode_body(metric.id, partial.window, partial.body)
-        end = window_end(partial.window, partial.start)
-        if end is not None and self._watermark is not None and self._watermark >= end + HOLD_MS:
+        if partial.window != "now" or partial.body != GONE:
+            partials.decode_body(metric.id, partial.window, partial.body)
+        end = window_end(partial.window, partial.start) if partial.end is None else partial.end
+        hold = HOLD_MS + metric.horizon_ms
+        if end is not None and self._watermark is not None and self._watermark >= end + hold:
             raise InvalidRecord("contradiction", "a partial of a window that is gone")
         self._panes.keep(partial, record.value)
 
@@ -217,14 +228,33 @@ class Merge:
         watermark = self._watermark
         passed = [] if watermark is None else self._panes.take_passed(watermark)
         due = self._panes.take_dirty()
-        due.update((pane.id, pane) for pane in passed if pane.published.pane == "early")
-        for pane in sorted(due.values(), key=lambda one: one.key):
-            self._publish(pane, pane.values(), time, position)
-            self._panes.write(pane)
+        due.update((pane.id, pane) for pane in passed if _says_more_with_time(pane))
+        said = {
+            pane.key: _Said(pane, pane.values(), pane.end)
+            for pane in due.values()
+            if not pane.is_gone
+        }
+        for pane in due.values():
+            if pane.id.window == MINUTE:
+                self._rolling.note(pane)
+        if watermark is not None:
+            said |= {one.pane.key: _Said(*one) for one in self._rolling.roll(watermark)}
+        for key in sorted(said):
+            self._publish(said[key], time, position)
+            self._panes.write(said[key].pane)
+        self._forget(due.values(), passed, position)
+        self._emit_clocks(time, position)
+
+    def _forget(self, due: Iterable[KnownPane], passed: Iterable[KnownPane], position: int) -> None:
+        """Gauges that no source partition has any more, and windows past their retention."""
+        watermark = self._watermark
+        gone = [pane for pane in due if pane.is_gone]
+        for pane in sorted(gone, key=lambda one: one.key):
+            self._panes.forget(pane)
+            self._outputs.append(self._output(pane, None, position))
         for pane in passed:
             if watermark is not None and self._panes.settle(pane, watermark):
                 self._outputs.append(self._output(pane, None, position))
-        self._emit_clocks(time, position)
 
     def _emit_clocks(self, time: int, position: int) -> None:
         """The watermark of this partition and the heartbeats of the source partitions it serves.
@@ -243,12 +273,14 @@ class Merge:
             instants.append(("watermark", self._partition, self._watermark))
         for metric, partition, at in instants:
             pane = self._panes.pane(PaneId(metric, (*_NONE, str(partition)), "now", None))
-            if self._publish(pane, (Moment(at), None), time, position):
+            if self._publish(_Said(pane, (Moment(at), None), None), time, position):
                 self._panes.write(pane)
 
-    def _edition(self, pane: KnownPane) -> Pane:
-        if (end := pane.id.end) is None:
+    def _edition(self, pane: KnownPane, end: int | None) -> Pane:
+        if end is None:
             return "on_time"
+        if pane.id.window in ROLLING:
+            return "late" if end == pane.published.end else "on_time"
         due = end + GRACE_MS
         if self._watermark is None or self._watermark < due:
             return "early"
@@ -257,26 +289,33 @@ class Merge:
             return "late" if missed else "on_time"
         return "on_time" if pane.published.pane == "early" else "late"
 
-    def _publish(
-        self, pane: KnownPane, values: tuple[Value, Value | None], time: int, position: int
-    ) -> bool:
+    def _publish(self, said: "_Said", time: int, position: int) -> bool:
         """Publishes unless it would say the same again; says whether it did."""
-        published, edition, digest = pane.published, self._edition(pane), points.digest(*values)
+        pane, (value, gross), end = said
+        published, edition = pane.published, self._edition(pane, end)
+        is_open = pane.is_open(self._watermark)
+        ends = None if pane.id.window in TUMBLING else end
+        digest = points.digest(value, gross, ends, provisional=is_open)
         completes = edition == "on_time" and published.pane == "early"
         if digest == published.digest and not completes:
             return False
-        published.pane, published.digest = edition, digest
+        published.pane, published.digest, published.provisional = edition, digest, is_open
         published.revision += 1
+        rolls = pane.id.window in ROLLING
+        if rolls:
+            published.end = end
         point = Point(
             metric=pane.id.metric,
             labels=pane.id.labels,
             window=pane.id.window,
-            start=pane.id.start,
+            start=end - ROLLING[pane.id.window] if rolls and end is not None else pane.id.start,
             pane=edition,
             revision=published.revision,
             time=time,
-            value=values[0],
-            gross=values[1],
+            value=value,
+            gross=gross,
+            ends=ends,
+            provisional=is_open,
         )
         self._outputs.append(self._output(pane, points.encode_point(point), position))
         return True
@@ -296,6 +335,19 @@ class Merge:
             code_version=__version__,
         )
         return Output(topics.DEAD, 0, record.key, record.value, record.offset, headers)
+
+
+class _Said(NamedTuple):
+    """What is to be said of a pane, and the end of its window (None: it has none)."""
+
+    pane: KnownPane
+    values: tuple[Value, Value | None]
+    end: int | None
+
+
+def _says_more_with_time(pane: KnownPane) -> bool:
+    """Whether the watermark alone completes it, or ends that it is provisional."""
+    return pane.published.pane == "early" or pane.published.provisional
 
 
 PROCESSOR: Final = Processor(

@@ -2,29 +2,40 @@
 
 Two kinds of rows: `part|<key of the partial>` holds the newest partial of one source partition as
 it was read, `point|<key of the point>` what was last published. A pane's parts go 26 h after its
-window's end, its point row when the point is tombstoned.
+window's end (a cohort's: plus its horizon), its point row when the point is tombstoned: after its
+retention, or when no source partition has the gauge any more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 import msgspec
 
+from carewatch.domain.aggregates import Accumulator
 from carewatch.domain.errors import InvalidRecord
+from carewatch.domain.metric import DAY
+from carewatch.domain.metrics import BY_ID
 from carewatch.domain.points import Pane, Value, values_of, window_end
 from carewatch.wire import partials, points, rows
-from carewatch.wire.partials import Partial, Series
+from carewatch.wire.partials import GONE, Partial, Series
 
 GRACE_MS: Final = 10_000
 """How long after its end a window waits for what is on its way."""
 
 _HOUR_MS: Final = 3_600_000
+_DAY_MS: Final = 24 * _HOUR_MS
 HOLD_MS: Final = 26 * _HOUR_MS
 """How long after a window's end its partials are kept: far above any `window_lateness`."""
 
-RETENTION_MS: Final = {"1m": 26 * _HOUR_MS, "1h": 60 * 24 * _HOUR_MS}
-"""How long after a window's end its point is kept (W12); never shorter than HOLD_MS."""
+RETENTION_MS: Final[dict[str, int]] = {
+    "1m": HOLD_MS,
+    "5m": 3 * _DAY_MS,
+    "15m": 7 * _DAY_MS,
+    "1h": 60 * _DAY_MS,
+    DAY: 400 * _DAY_MS,
+}
+"""How long after a window's end its point is kept (W12); never shorter than its partials."""
 
 _PART: Final = b"part|"
 _POINT: Final = b"point|"
@@ -38,27 +49,30 @@ class PaneId(NamedTuple):
     window: str
     start: int | None
 
-    @property
-    def end(self) -> int | None:
-        """First instant after the window; None for `total` and `now`."""
-        return window_end(self.window, self.start)
-
 
 class Published(msgspec.Struct, array_like=True, gc=False):
     """What was last said of a pane; `pane` is None before the first time.
 
-    `dirty`: a partial came since, which the next emission publishes.
+    `dirty`: a partial came since, which the next emission publishes. `end` and `closes` are the
+    latest that source partitions told of a day; `provisional`: it was said to be still open.
     """
 
     pane: Pane | None = None
     revision: int = 0
     digest: bytes = b""
     dirty: bool = False
+    end: int | None = None
+    closes: int | None = None
+    provisional: bool = False
 
 
 class _Part(NamedTuple):
     position: int
     body: msgspec.Raw
+
+    @property
+    def is_gone(self) -> bool:
+        return self.body == GONE
 
 
 class KnownPane:
@@ -72,22 +86,53 @@ class KnownPane:
         self.parts: dict[tuple[str, int], _Part] = {}
         self.published = Published()
 
+    @property
+    def end(self) -> int | None:
+        """First instant after the window, of a rolling one as it was published last; else None."""
+        known = self.published.end
+        return window_end(self.id.window, self.id.start) if known is None else known
+
+    @property
+    def hold_ms(self) -> int:
+        """How long after its end its partials are kept."""
+        return HOLD_MS + BY_ID[self.id.metric].horizon_ms
+
+    @property
+    def is_gone(self) -> bool:
+        """No source partition has it any more."""
+        return bool(self.parts) and all(part.is_gone for part in self.parts.values())
+
+    def is_open(self, watermark: int | None) -> bool:
+        """Whether the day of a cohort can still change: its points are provisional."""
+        closes = self.published.closes
+        if closes is None or not BY_ID[self.id.metric].horizon_ms:
+            return False
+        return watermark is None or watermark <= closes
+
     def values(self) -> tuple[Value, Value | None]:
         """The source partitions added up: the net value, and in `total` the gross one."""
         total = partials.accumulator_type(self.id.metric, self.id.window)()
+        self.add_to(total)
+        return values_of(total, self.id.window, BY_ID[self.id.metric].unit)
+
+    def add_to(self, total: Accumulator) -> None:
+        """Adds the source partitions to an accumulator of the same kind."""
         for source in sorted(self.parts):
-            body = self.parts[source].body
-            # mypy sees two unions; both sides are the accumulator of this metric and window.
-            total.merge(partials.decode_body(self.id.metric, self.id.window, body))  # type: ignore[arg-type]
-        return values_of(total, self.id.window)
+            if not self.parts[source].is_gone:
+                body = self.parts[source].body
+                # mypy sees two unions; both sides are the accumulator of this metric and window.
+                total.merge(partials.decode_body(self.id.metric, self.id.window, body))  # type: ignore[arg-type]
 
     def deadline(self) -> int | None:
         """The next instant at which the watermark alone changes this pane."""
-        if (end := self.id.end) is None:
+        if self.id.start is None or (end := self.end) is None:
             return None
-        if self.published.pane in (None, "early"):
+        published = self.published
+        if published.pane in (None, "early"):
             return end + GRACE_MS
-        return end + (HOLD_MS if self.parts else RETENTION_MS[self.id.window])
+        if published.provisional and published.closes is not None:
+            return published.closes + 1
+        return end + (self.hold_ms if self.parts else RETENTION_MS[self.id.window])
 
 
 _pack: Final = msgspec.msgpack.Encoder()
@@ -106,24 +151,31 @@ class Panes:
     def __len__(self) -> int:
         return len(self._panes)
 
+    def __iter__(self) -> Iterator[KnownPane]:
+        return iter(self._panes.values())
+
     def pane(self, id_: PaneId) -> KnownPane:
         """The pane of that name, a new one if there is none."""
         known = self._panes.get(id_)
         if known is None:
             known = self._panes[id_] = KnownPane(id_)
-            self._watch(known)
         return known
 
     def keep(self, partial: Partial, value: bytes) -> None:
         """Takes a snapshot, unless one as new of the same source is there."""
+        is_new = PaneId(*_names(partial)) not in self._panes
         pane = self._take(partial)
         if pane is None:
             return
         self._rows[_PART + partials.partial_key(partial)] = value
-        if not pane.published.dirty:
-            pane.published.dirty = True
+        published = pane.published
+        end, closes = _latest(published.end, partial.end), _latest(published.closes, partial.closes)
+        if not published.dirty or (end, closes) != (published.end, published.closes):
+            published.dirty, published.end, published.closes = True, end, closes
             self._dirty[pane.id] = pane
             self.write(pane)
+        if is_new:
+            self._watch(pane)
 
     def take_dirty(self) -> dict[PaneId, KnownPane]:
         """What must be published at this emission; it is no longer dirty."""
@@ -145,21 +197,21 @@ class Panes:
 
     def settle(self, pane: KnownPane, watermark: int) -> bool:
         """Drops parts that can't change any more; True when the point is past retention too."""
-        end = pane.id.end
-        if end is None:
+        end = pane.end
+        if pane.id.start is None or end is None:
             return False
-        if watermark >= end + HOLD_MS:
-            series = Series(pane.id.metric, pane.id.labels)
-            for source in sorted(pane.parts):
-                key = partials.pane_key(series, pane.id.window, pane.id.start, *source)
-                self._rows[_PART + key] = None
-            pane.parts.clear()
+        if watermark >= end + pane.hold_ms:
+            self._forget_parts(pane)
         if watermark >= end + RETENTION_MS[pane.id.window]:
-            self._rows[_POINT + pane.key] = None
-            del self._panes[pane.id]
+            self._forget_point(pane)
             return True
         self._watch(pane)
         return False
+
+    def forget(self, pane: KnownPane) -> None:
+        """Drops a gauge that no source partition has any more."""
+        self._forget_parts(pane)
+        self._forget_point(pane)
 
     def write(self, pane: KnownPane) -> None:
         """Puts down what was published of a pane."""
@@ -201,6 +253,17 @@ class Panes:
         pane.parts[source] = _Part(partial.position, partial.body.copy())
         return pane
 
+    def _forget_parts(self, pane: KnownPane) -> None:
+        series = Series(pane.id.metric, pane.id.labels)
+        for source in sorted(pane.parts):
+            key = partials.pane_key(series, pane.id.window, pane.id.start, *source)
+            self._rows[_PART + key] = None
+        pane.parts.clear()
+
+    def _forget_point(self, pane: KnownPane) -> None:
+        self._rows[_POINT + pane.key] = None
+        del self._panes[pane.id]
+
     def _watch(self, pane: KnownPane) -> None:
         for entry in _entries((pane,)):
             heappush(self._deadlines, entry)
@@ -208,6 +271,10 @@ class Panes:
 
 def _names(partial: Partial) -> tuple[str, tuple[str, ...], str, int | None]:
     return partial.series.metric, partial.series.labels, partial.window, partial.start
+
+
+def _latest(one: int | None, other: int | None) -> int | None:
+    return max((at for at in (one, other) if at is not None), default=None)
 
 
 def _entries(panes: Iterable[KnownPane]) -> Iterable[tuple[int, PaneId]]:

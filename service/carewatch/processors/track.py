@@ -13,29 +13,25 @@ import msgspec
 
 from carewatch import __version__
 from carewatch.domain import ledger
-from carewatch.domain.contributions import Held, contributions, corrected_by, held
+from carewatch.domain.contributions import Held, held
 from carewatch.domain.errors import InvalidRecord, Refused
-from carewatch.domain.facts import HandOver, Tally
 from carewatch.domain.ledger import Change, Memory
-from carewatch.domain.metrics import BY_ID
 from carewatch.domain.policy import Books
-from carewatch.domain.windows import Panes
 from carewatch.processors import memories
 from carewatch.processors import track_rows as rows
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
 from carewatch.processors.memories import Memories
 from carewatch.processors.seen import Seen, digest
 from carewatch.processors.timers import Timers
+from carewatch.processors.track_panes import NONE, STAGE, TrackPanes
 from carewatch.processors.track_results import results
 from carewatch.wire import partials, topics
 from carewatch.wire.dead import dead_headers
 from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.events import Arrived, Gate, Published, Ticked, decode_book, decode_event
-from carewatch.wire.partials import ClockRecord, Partial, Series
+from carewatch.wire.partials import ClockRecord
 from carewatch.wire.results import encode_late
 from carewatch.wire.rows import unseal
-
-STAGE: Final = "track"
 
 
 class Track:
@@ -55,7 +51,7 @@ class Track:
         self._memories = Memories()
         self._seen = Seen()
         self._timers = Timers()
-        self._panes = Panes()
+        self._panes = TrackPanes(context.partition)
         self._outputs: list[Output] = []
 
     @property
@@ -65,8 +61,9 @@ class Track:
 
     @property
     def next_due(self) -> int | None:
-        """When a timer fires, or the next second if panes wait to be published."""
-        return self._tick + 1 if self._panes.changed else self._timers.next_at()
+        """When a timer fires, or a pane is to be published."""
+        expected = (self._timers.next_at(), self._panes.next_due)
+        return min((at for at in expected if at is not None), default=None)
 
     @property
     def notice(self) -> str | None:
@@ -77,12 +74,13 @@ class Track:
 
     def restore(self, rows_: Iterable[Row], marker: bytes | None) -> int:
         """Takes the newest row of every key; raises Refused when one cannot be trusted."""
-        at = b"marker"
+        at, closed_before = b"marker", 0
         try:
             if marker is not None:
                 decoded = rows.decode_marker(marker)
                 self._next = self._flushed = decoded.next_offset
                 self._log_clock, self._tick = decoded.log_clock, decoded.tick
+                closed_before = decoded.closed_before
             for row in rows_:
                 at = row.key
                 if row.value is not None:
@@ -93,12 +91,12 @@ class Track:
                 f"care.state.track partition {self._partition}: the row {at!r} cannot be trusted "
                 f"({error}). Nothing was changed. Restore the topic from a copy of it."
             ) from error
+        self._panes.use(self._books)
+        self._panes.restored(self._tick, closed_before)
         for key in self._memories:
             memory = self._memories.known(key)
             self._timers.set(key, memory.next_timer(self._books))
-            for item in held(memory.tenant, memory.state):
-                if item.at is not None:
-                    self._panes.hold(item.metric, item.labels, item.at, 1, quiet=True)
+            self._panes.rejoin(memory)
         return self._next
 
     def on_records(self, records: Sequence[Record]) -> Sequence[int]:
@@ -135,7 +133,7 @@ class Track:
         return Flush(
             next_offset=self._next,
             rows=self._take_rows(),
-            marker=rows.encode(rows.Marker(self._next, self._log_clock, self._tick)),
+            marker=rows.encode(self._marker()),
             outputs=outputs,
         )
 
@@ -146,7 +144,7 @@ class Track:
         self._log_clock = max(self._log_clock, arrived.recorded)
         id_ = digest(*key, *arrived.identity)
         if self._seen.is_repeat(id_, arrived.recorded, self._remembers_since()):
-            self._count("duplicate_events", arrived.tenant, arrived.channel, arrived.recorded)
+            self._panes.count("duplicate_events", arrived.tenant, arrived.channel, arrived.recorded)
             return
         memory = self._memories.get(key)
         clock = max(self._tick, arrived.recorded, memory.recorded if memory else 0)
@@ -160,7 +158,7 @@ class Track:
             self._late(arrived, record, reason)
             return
         if arrived.clamped:
-            self._count("clamped_future", arrived.tenant, arrived.channel, arrived.recorded)
+            self._panes.count("clamped_future", arrived.tenant, arrived.channel, arrived.recorded)
         if event is None:
             if memory is not None and arrived.recorded > memory.recorded:
                 # Its arrival moves the clock of the conversation all the same (R7).
@@ -182,13 +180,14 @@ class Track:
             return  # from a second ticker that lags: it does no harm
         self._tick = at
         self._log_clock = max(self._log_clock, at)
+        self._panes.advance(at)
         for key in self._timers.take_due(at):
             memory = self._memories.known(key)
             before = held(memory.tenant, memory.state)
             clock = max(at, memory.recorded)
             self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
-        self._publish_panes()
-        self._panes.close(at - self._books.max_lateness_ms)
+        self._publish()
+        self._panes.close()
         self._seen.forget(self._remembers_since())
 
     def _on_rulebook(self, published: Published) -> None:
@@ -198,6 +197,7 @@ class Track:
         if new is old:
             return  # a number that is not above the newest: published twice
         self._books = new
+        self._panes.use(new)
         self._new_books[book.number] = rows.RulebookRow(
             book.hash, book.effective_at, published.document
         )
@@ -231,8 +231,7 @@ class Track:
         self._timers.set(key, memory.next_timer(self._books))
         after = held(memory.tenant, memory.state)
         if after != before:
-            self._shift(before, -1)
-            self._shift(after, 1)
+            self._panes.move(memory.key, before, after)
         self._outputs += results(
             memory,
             changes,
@@ -241,43 +240,10 @@ class Track:
             position=self._position,
         )
         for change in changes:
-            self._add(memory, change, clock)
-
-    def _add(self, memory: Memory, change: Change, clock: int) -> None:
-        labels = change.result.labels
-        lateness = self._books.at(clock).profile(labels.channel, labels.account).window_lateness_ms
-        missed = False
-        for part in contributions(memory.tenant, change.result):
-            missed |= self._panes.add(
-                part.metric,
-                part.labels,
-                part.at,
-                part.amount,
-                change.sign,
-                clock - lateness,
-                part.of,
-            )
-        if missed:
-            self._count("late_facts", memory.tenant, labels.channel, clock)
-        if change.sign < 0 and not isinstance(change.result, Tally | HandOver):
-            self._count(
-                "corrections", memory.tenant, labels.channel, clock, corrected_by(change.result)
-            )
-
-    def _shift(self, items: Sequence[Held], by: int) -> None:
-        for item in items:
-            if item.at is None:
-                self._panes.shift(item.metric, item.labels, by)
-            else:
-                self._panes.hold(item.metric, item.labels, item.at, by)
-
-    def _count(self, metric: str, tenant: str, channel: str, at: int, *extra: str) -> None:
-        """One more of a count about the pipeline itself, placed by arrival."""
-        labels = (tenant, channel, "none", "normal", *extra)
-        self._panes.add(BY_ID[metric], labels, at, 1, 1, self._tick - self._books.max_lateness_ms)
+            self._panes.count_change(memory, change, clock)
 
     def _late(self, arrived: Arrived, record: Record, reason: str) -> None:
-        self._count("late_events", arrived.tenant, arrived.channel, arrived.recorded)
+        self._panes.count("late_events", arrived.tenant, arrived.channel, arrived.recorded)
         value = encode_late(
             arrived.tenant, arrived.identity[1], arrived.recorded, reason, record.value or b"null"
         )
@@ -287,7 +253,7 @@ class Track:
         )
 
     def _dead(self, record: Record, reason: str) -> None:
-        self._count("dead_events", "none", "none", self._tick)
+        self._panes.count("dead_events", NONE, NONE, self._tick)
         headers = dead_headers(
             reason=reason,
             stage=STAGE,
@@ -299,18 +265,9 @@ class Track:
         )
         self._outputs.append(Output(topics.DEAD, 0, None, record.value, self._position, headers))
 
-    def _publish_panes(self) -> None:
-        for key, pane in self._panes.take_changed():
-            partial = Partial(
-                version=partials.VERSION,
-                series=Series(key.metric, key.labels),
-                window=key.window,
-                start=key.start,
-                stage=STAGE,
-                partition=self._partition,
-                position=self._position,
-                body=partials.encode_body(pane),
-            )
+    def _publish(self) -> None:
+        """The panes that changed, each to where its series stands; the clock to everywhere."""
+        for partial in self._panes.publish(self._position):
             target = partials.partition_of(partial.series, self._targets)
             self._to_merge(target, partials.partial_key(partial), partials.encode(partial))
         clock = ClockRecord(
@@ -331,6 +288,9 @@ class Track:
 
     # --- rows ----------------------------------------------------------------------------------
 
+    def _marker(self) -> rows.Marker:
+        return rows.Marker(self._next, self._log_clock, self._tick, self._panes.closed_before)
+
     def _restore_row(self, key: bytes, value: bytes) -> None:
         match rows.kind_of(key):
             case memories.CONVERSATION | memories.BASE | memories.EVENTS as kind:
@@ -338,9 +298,7 @@ class Track:
             case rows.IDS:
                 self._seen.restore(rows.read_ids_key(key), unseal(value))
             case rows.PANE:
-                pane_key = rows.read_pane_key(key)
-                pane, changed = rows.decode_pane(pane_key, value)
-                self._panes.restore(pane_key, pane, changed=changed)
+                self._panes.restore_row(key, value)
             case rows.RULEBOOK:
                 row = rows.decode_rulebook(value)
                 book = decode_book(
@@ -360,11 +318,7 @@ class Track:
             Row(rows.ids_key(block), None if ids is None else rows.encode_ids(ids))
             for block, ids in self._seen.take_rows()
         ]
-        out += [
-            Row(rows.pane_key(key), rows.encode_pane(pane, changed=changed))
-            for key, pane, changed in self._panes.take_touched()
-        ]
-        out += [Row(rows.pane_key(item), None) for item in self._panes.take_dropped()]
+        out += self._panes.take_rows()
         out += [
             Row(rows.rulebook_key(number), rows.encode(self._new_books[number]))
             for number in sorted(self._new_books)

@@ -10,7 +10,7 @@ import msgspec
 
 from carewatch.domain.aggregates import Accumulator
 from carewatch.domain.metrics import BY_ID
-from carewatch.domain.windows import PaneKey
+from carewatch.domain.windows import Pane, PaneKey
 from carewatch.processors.seen import Block
 from carewatch.wire.partials import accumulator_type
 from carewatch.wire.rows import seal, unseal
@@ -23,18 +23,23 @@ _encoder: Final = msgspec.msgpack.Encoder()
 
 
 class Marker(msgspec.Struct, array_like=True, gc=False):
-    """Up to where the rows reach, and the partition's own clocks (ms, 0 before the first)."""
+    """Up to where the rows reach, and the partition's own clocks (ms, 0 before the first).
+
+    Windows that ended before `closed_before` take nothing any more.
+    """
 
     next_offset: int
     log_clock: int
     tick: int
+    closed_before: int
 
 
 class PaneRow(msgspec.Struct, array_like=True, gc=False):
-    """A pane, and whether it changed since it was last published."""
+    """A pane, its `end` (see Pane), and whether it changed since it was last published."""
 
     changed: bool
     body: msgspec.Raw
+    end: int | None
 
 
 class RulebookRow(msgspec.Struct, array_like=True, gc=False):
@@ -95,18 +100,19 @@ def encode_ids(ids: bytes) -> bytes:
     return seal(ids)
 
 
-def encode_pane(pane: Accumulator, *, changed: bool) -> bytes:
-    return seal(_encoder.encode(PaneRow(changed, msgspec.Raw(_encoder.encode(pane)))))
+def encode_pane(pane: Pane) -> bytes:
+    body = msgspec.Raw(_encoder.encode(pane.body))
+    return seal(_encoder.encode(PaneRow(pane.changed, body, pane.end)))
 
 
-def decode_pane(key: PaneKey, row: bytes) -> tuple[Accumulator, bool]:
-    """The pane and whether it is still to be published."""
+def decode_pane(key: PaneKey, row: bytes) -> tuple[Accumulator, int | None, bool]:
+    """What the pane holds, its end, and whether it is still to be published."""
     decoded = _pane.decode(unseal(row))
     if key.metric not in BY_ID:
         raise msgspec.ValidationError("a pane of a metric that this version does not know")
     kind = accumulator_type(key.metric, key.window)
     pane: Accumulator = msgspec.msgpack.decode(decoded.body, type=kind)
-    return pane, decoded.changed
+    return pane, decoded.end, decoded.changed
 
 
 def decode_rulebook(row: bytes) -> RulebookRow:

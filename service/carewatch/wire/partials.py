@@ -10,10 +10,14 @@ from typing import Final
 
 import msgspec
 
+from carewatch.domain import windows
 from carewatch.domain.aggregates import (
-    CLASSIC_BOUNDS_MS,
+    CLASSIC,
+    DEADLINES_KEPT,
     Accumulator,
+    Ages,
     Count,
+    Deadlines,
     Distribution,
     Gauge,
     Instant,
@@ -22,7 +26,6 @@ from carewatch.domain.aggregates import (
     bucket_index,
 )
 from carewatch.domain.errors import InvalidRecord
-from carewatch.domain.metric import Kind
 from carewatch.domain.metrics import BY_ID
 
 VERSION: Final = 1
@@ -40,7 +43,9 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `position` is the source offset it includes: of two snapshots the higher one wins.
     `start` is None for `total` and `now`. `body` is the MessagePack of the accumulator that
-    `accumulator_type` names.
+    `accumulator_type` names, or GONE. Of a day, whose length follows from the rulebook, `end` is
+    the first instant after it, and `closes` the one after which nothing of this source can enter
+    it any more.
     """
 
     version: int
@@ -51,6 +56,12 @@ class Partial(msgspec.Struct, frozen=True, array_like=True, gc=False):
     partition: int
     position: int
     body: msgspec.Raw
+    end: int | None = None
+    closes: int | None = None
+
+
+GONE: Final = msgspec.Raw(b"\xc0")
+"""The body of a gauge that a source partition has forgotten (MessagePack nil)."""
 
 
 class ClockRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -72,17 +83,7 @@ class ClockRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def accumulator_type(metric: str, window: str) -> type[Accumulator]:
     """Which accumulator a metric has in a window."""
-    match BY_ID[metric].kind:
-        case Kind.DISTRIBUTION:
-            return Total if window == "total" else Distribution
-        case Kind.COUNT:
-            return Count
-        case Kind.RATIO:
-            return Ratio
-        case Kind.INSTANT:
-            return Instant
-        case _:
-            return Gauge
+    return windows.accumulator_type(BY_ID[metric].kind, window)
 
 
 CLOCK_PREFIX: Final = b"clock|"
@@ -100,8 +101,9 @@ _bodies: Final[dict[type[Accumulator], msgspec.msgpack.Decoder[Accumulator]]] = 
     Ratio: msgspec.msgpack.Decoder(Ratio),
     Gauge: msgspec.msgpack.Decoder(Gauge),
     Instant: msgspec.msgpack.Decoder(Instant),
+    Ages: msgspec.msgpack.Decoder(Ages),
+    Deadlines: msgspec.msgpack.Decoder(Deadlines),
 }
-_CLASSIC: Final = len(CLASSIC_BOUNDS_MS) + 1
 _INDICES: Final = bucket_index(2**63 - 1) + 1
 
 
@@ -155,13 +157,23 @@ def decode_body(metric: str, window: str, body: msgspec.Raw) -> Accumulator:
         raise InvalidRecord("schema") from error
     match decoded:
         case Total():
-            if not len(decoded.net_classic) == len(decoded.gross_classic) == _CLASSIC:
+            if not len(decoded.net_classic) == len(decoded.gross_classic) == CLASSIC:
                 raise InvalidRecord("schema", "classic")
             spreads = [decoded.net, decoded.gross]
         case Distribution():
             spreads = [decoded]
         case Instant():
             if decoded.at is not None and not 0 <= decoded.at < END_OF_TIME_MS:
+                raise InvalidRecord("time")
+            return decoded
+        case Ages():
+            if len(decoded.classic) != CLASSIC:
+                raise InvalidRecord("schema", "classic")
+            return decoded
+        case Deadlines():
+            if len(decoded.due) > DEADLINES_KEPT:
+                raise InvalidRecord("schema", "due")
+            if any(not 0 <= one.due_at < END_OF_TIME_MS for one in decoded.due):
                 raise InvalidRecord("time")
             return decoded
         case _:
@@ -184,7 +196,11 @@ def decode(key: bytes | None, value: bytes | None) -> Partial | ClockRecord:
         raise InvalidRecord("schema") from error
     if record.version != VERSION:
         raise InvalidRecord("version")
-    instants = (record.clock, record.tick) if isinstance(record, ClockRecord) else (record.start,)
+    instants: tuple[int | None, ...] = (
+        (record.clock, record.tick)
+        if isinstance(record, ClockRecord)
+        else (record.start, record.end, record.closes)
+    )
     if any(at is not None and not 0 <= at < END_OF_TIME_MS for at in instants):
         raise InvalidRecord("time")
     return record

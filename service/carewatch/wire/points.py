@@ -1,12 +1,13 @@
 """`care.metrics`: metric points as CloudEvents 1.0, structured JSON, in a compacted topic.
 
 The key names the series, window and start: `tenant|channel|queue|priority|metric|k=v,…|window|
-start`, each value percent-escaped, the further labels sorted by name, `start` empty for `total`
-and `now`. The partition follows from the key up to the metric's labels, so that all windows of a
-series stand in one partition, in order.
+start`, each value percent-escaped, the further labels sorted by name, `start` empty for `total`,
+`now` and the rolling windows `last_15m` and `last_1h`. The partition follows from the key up to
+the metric's labels, so that all windows of a series stand in one partition, in order.
 
 A point of an instant whose `at` is null says that nothing waits any more: readers drop the value
-(a gauge without one must end, not stand still). A tombstone says that a window is past retention.
+(a gauge without one must end, not stand still). A tombstone says that a window is past retention,
+or that a gauge which nobody names any more stood at nothing for a day.
 
 `time` is the watermark of the emission; while a source partition lags, the greatest clock.
 `id` is derived from the key and the revision. Of two records of a key the newer is the truth;
@@ -23,10 +24,22 @@ from urllib.parse import quote
 import msgspec
 import orjson
 
+from carewatch.domain.aggregates import Deadline
 from carewatch.domain.errors import InvalidRecord
-from carewatch.domain.metric import BASE_LABELS, Kind, Metric, Unit
+from carewatch.domain.metric import BASE_LABELS, ROLLING, TUMBLING, Kind, Metric, Unit
 from carewatch.domain.metrics import BY_ID
-from carewatch.domain.points import Moment, Pane, Point, Share, Spread, Tally, Value, aligned
+from carewatch.domain.points import (
+    Aged,
+    Moment,
+    Pane,
+    Point,
+    Share,
+    Soonest,
+    Spread,
+    Tally,
+    Value,
+    aligned,
+)
 from carewatch.domain.times import format_time, parse_time
 
 TYPE: Final = "care.metric.point"
@@ -45,8 +58,11 @@ def _series_key(metric: str, labels: tuple[str, ...]) -> str:
 
 
 def point_key(metric: str, labels: tuple[str, ...], window: str, start: int | None) -> bytes:
-    """The record key; equal for every edition of one series, window and start."""
-    text = "" if start is None else format_time(start)
+    """The record key; equal for every edition of one series, window and start.
+
+    A rolling window is one record that moves on: its key has no start.
+    """
+    text = "" if start is None or window in ROLLING else format_time(start)
     return f"{_series_key(metric, labels)}|{window}|{text}".encode()
 
 
@@ -69,6 +85,16 @@ def summary(value: Spread, unit: Unit) -> dict[str, int | None]:
     return {"count": value.count, **{name + end: getattr(value, name) for name in _SUMMARY}}
 
 
+def due_fields(one: Deadline) -> dict[str, object]:
+    """A deadline by the names of the published fields."""
+    return {
+        "conversation_key": one.conversation_key,
+        "policy": one.policy,
+        "target": one.target,
+        "due_at": format_time(one.due_at),
+    }
+
+
 def _fields(value: Value, unit: Unit) -> dict[str, object]:
     match value:
         case Tally():
@@ -77,16 +103,23 @@ def _fields(value: Value, unit: Unit) -> dict[str, object]:
             return {"n": value.n, "d": value.d}
         case Moment():
             return {"at": _moment(value.at)}
+        case Aged():
+            return {"value": value.value, "classic": value.classic}
+        case Soonest():
+            return {"due": [due_fields(one) for one in value.due]}
         case Spread():
             fields: dict[str, object] = {**summary(value, unit), "buckets": value.buckets}
-            if value.classic is not None and unit == "ms":
+            if value.classic is not None:
                 fields["classic"] = value.classic
             return fields
 
 
-def digest(value: Value, gross: Value | None) -> bytes:
+def digest(
+    value: Value, gross: Value | None, end: int | None = None, *, provisional: bool = False
+) -> bytes:
     """Eight bytes that tell two published contents apart."""
-    content = _fields(value, "ms"), None if gross is None else _fields(gross, "ms")
+    said = _fields(value, "ms"), None if gross is None else _fields(gross, "ms")
+    content = said if end is None and not provisional else (*said, end, provisional)
     return blake2b(orjson.dumps(content), digest_size=8).digest()
 
 
@@ -106,6 +139,8 @@ def encode_point(point: Point) -> bytes:
         "unit": metric.unit,
         **_fields(point.value, metric.unit),
     }
+    if point.provisional:
+        data["provisional"] = True
     if point.gross is not None:
         data["gross"] = _fields(point.gross, metric.unit)
     return orjson.dumps(
@@ -119,6 +154,13 @@ def encode_point(point: Point) -> bytes:
             "data": data,
         }
     )
+
+
+class _Due(msgspec.Struct, frozen=True, kw_only=True):
+    conversation_key: str
+    policy: str
+    target: str
+    due_at: str
 
 
 class _Values(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,14 +187,17 @@ class _Values(msgspec.Struct, frozen=True, kw_only=True):
     p99: int | None = None
     buckets: tuple[tuple[int, int], ...] | None = None
     classic: tuple[int, ...] | None = None
+    due: tuple[_Due, ...] | None = None
 
 
 class _Data(_Values, frozen=True, kw_only=True):
     metric: str
     window: str
     start: str | None
+    end: str | None
     pane: Pane
     revision: int
+    provisional: bool = False
     gross: _Values | None = None
 
 
@@ -175,6 +220,15 @@ def _value(metric: Metric, fields: _Values) -> Value:
             return Tally(fields.value)
         case Kind.INSTANT if not isinstance(fields.at, msgspec.UnsetType):
             return Moment(None if fields.at is None else parse_time(fields.at))
+        case Kind.AGES if fields.value is not None and fields.classic is not None:
+            return Aged(fields.value, fields.classic)
+        case Kind.DEADLINES if fields.due is not None:
+            return Soonest(
+                tuple(
+                    Deadline(parse_time(one.due_at), one.conversation_key, one.policy, one.target)
+                    for one in fields.due
+                )
+            )
         case Kind.DISTRIBUTION if fields.count is not None and fields.buckets is not None:
             end = "_ms" if metric.unit == "ms" else ""
             said = {name: getattr(fields, name + end) for name in _SUMMARY}
@@ -211,7 +265,8 @@ def decode_point(value: bytes) -> Point:
     if metric is None:
         raise InvalidRecord("unknown_metric")
     start = None if data.start is None else parse_time(data.start)
-    if not aligned(data.window, start):
+    end = None if data.end is None or data.window in TUMBLING else parse_time(data.end)
+    if not aligned(data.window, start, end):
         raise InvalidRecord("schema", "window")
     return Point(
         metric=metric.id,
@@ -223,4 +278,6 @@ def decode_point(value: bytes) -> Point:
         time=parse_time(envelope.time),
         value=_value(metric, data),
         gross=None if data.gross is None else _value(metric, data.gross),
+        ends=end,
+        provisional=data.provisional,
     )

@@ -27,10 +27,11 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     gauge("sla_active", "S1-S18", "SLA clocks that are open.", _PROMISE),
     gauge("sla_paused", "S7", "SLA clocks that stand still.", _PROMISE),
-    planned(gauge(
-        "sla_due_within", "S1", "SLA clocks whose deadline is near.", (*_PROMISE, "within")
-    )),
-    planned(gauge("next_due", "W11", "The soonest deadlines.", kind=Kind.DEADLINES)),
+    gauge(
+        "sla_due_within", "S1, W10", "SLA clocks due within 15, 30 or 60 minutes.",
+        (*_PROMISE, "within"),
+    ),
+    gauge("next_due", "W11", "The 50 soonest deadlines of a tenant.", kind=Kind.DEADLINES),
     spread(
         "sla_overrun", "S9", "How late a clock was stopped, by that clock.", "ms", _PROMISE,
         clock="promise",

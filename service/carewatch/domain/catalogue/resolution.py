@@ -58,10 +58,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Open sessions by lifecycle state; also unassigned, unattended and workable ones.",
         ("state",), sisters=("agent",),
     ),
-    planned(gauge(
+    gauge(
         "backlog_age", "R12, W10", "Open sessions by how long they have been open.",
         kind=Kind.AGES,
-    )),
+    ),
     gauge("oldest_open", "R12", "When the oldest open session opened.", kind=Kind.INSTANT),
     count("net_flow", "R12, R16", "Sessions opened less sessions resolved."),
     derived(

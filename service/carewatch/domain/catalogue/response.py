@@ -10,7 +10,6 @@ from carewatch.domain.metric import (
     count,
     duration,
     gauge,
-    planned,
     ratio,
     spread,
 )
@@ -48,11 +47,11 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Start of the oldest open turn that people must answer.",
         kind=Kind.INSTANT, sisters=("agent",),
     ),
-    planned(gauge(
+    gauge(
         "open_wait_age", "R21, W10",
         "Open turns that people must answer, by how long they have been open.",
         kind=Kind.AGES,
-    )),
+    ),
     duration("customer_wait_total", "R18", "Waits of a session that were answered, at its end."),
     duration(
         "time_to_assignment", "E6",
