@@ -359,3 +359,24 @@ def test_a_merge_that_stays_true_is_told_once_whatever_else_changes() -> None:
 
     assert [one["revision"] for one in inherited(outputs)] == [1]
     assert waits(outputs) == ["c1 0-12"]
+
+
+def test_a_reply_at_the_instant_of_the_merge_comes_before_it() -> None:
+    outputs = run(customer(0, "c2"), merged(4, "c2", "c1"), person(4, "c1"), person(7, "c1"))
+
+    assert waits(outputs) == ["c1 0-7"]
+
+
+def test_a_message_at_the_instant_of_the_merge_is_handed_over() -> None:
+    outputs = run(customer(4, "c2"), merged(4, "c2", "c1"), person(7, "c1"))
+
+    assert waits(outputs) == ["c1 4-7"]
+
+
+def test_the_waiting_customer_began_what_nobody_had_written_in() -> None:
+    outputs = run(
+        status(0, "c1", "open"), customer(1, "c2"), merged(4, "c2", "c1"),
+        person(7, "c1"), status(8, "c1", "resolved"),
+    )  # fmt: skip
+
+    assert sessions(outputs, "c1") == ["0: opened by None", "8: resolved by customer"]
