@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from carewatch.channels import CHANNELS
 from carewatch.clock import Clock, system_clock
+from carewatch.engine.cluster import partition_counts
 from carewatch.engine.connection import kafka_options
 from carewatch.engine.engine import Engine
 from carewatch.engine.orders import Orders
@@ -15,6 +16,7 @@ from carewatch.exporter.server import BoardServer
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Publisher
 from carewatch.gateway.receive import Receiver, doors_of
+from carewatch.gateway.redrive import Redriver
 from carewatch.gateway.server import Gateway
 from carewatch.processors import PROCESSORS
 from carewatch.settings import Settings
@@ -69,6 +71,18 @@ def wire_worker(settings: Settings, clock: Clock = system_clock) -> "faust.App":
         orders.take(value)
 
     return build_app(settings, engine, [TopicAgent(topics.COMMANDS, order)])
+
+
+async def build_redriver(settings: Settings) -> Redriver:
+    """What feeds dead letters again; not started yet. Raises Refused without `care.events`."""
+    options = kafka_options(settings.kafka)
+    counts = await partition_counts([topics.EVENTS], options)
+    return Redriver(
+        options,
+        doors=doors_of(settings, CHANNELS),
+        seal=seal_of(settings),
+        partitions=counts[topics.EVENTS],
+    )
 
 
 def build_board(settings: Settings, clock: Clock) -> BoardServer:

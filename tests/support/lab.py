@@ -125,13 +125,21 @@ async def create_topics(
 
 
 async def produce(
-    bootstrap_servers: str, topic: str, keys: Sequence[str], partition: int, value: bytes
+    bootstrap_servers: str,
+    topic: str,
+    keys: Sequence[str],
+    partition: int,
+    value: bytes,
+    headers: Sequence[tuple[str, bytes]] = (),
 ) -> int:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all")
     await producer.start()
     try:
         sent = [
-            await producer.send(topic, value, key=key.encode(), partition=partition) for key in keys
+            await producer.send(
+                topic, value, key=key.encode(), partition=partition, headers=list(headers)
+            )
+            for key in keys
         ]
         stored = await asyncio.gather(*sent)
         return int(stored[-1].offset)

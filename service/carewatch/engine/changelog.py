@@ -35,13 +35,19 @@ Progress = Callable[[int, int], None]
 
 
 async def read_newest(
-    log: Log, topic: str, partition: int, progress: Progress | None = None
+    log: Log,
+    topic: str,
+    partition: int,
+    progress: Progress | None = None,
+    *,
+    owned: bool = True,
 ) -> Restored:
     """The state that the committed rows of one changelog partition add up to.
 
     Ask only after the partition's producer was started: from then on the end cannot move. If it
     does move, another owner has taken over, whose newer rows may have made compaction take away
-    older ones before they were read: raises Fenced, since this is the state of no instant.
+    older ones before they were read: raises Fenced, since this is the state of no instant. Who
+    only looks at the state of another (not `owned`) sees it as of about now.
     """
     newest: dict[bytes, bytes] = {}
     headers: Sequence[tuple[str, bytes]] = ()
@@ -59,7 +65,7 @@ async def read_newest(
         read += len(records)
         if progress is not None:
             progress(read, end - records[-1].offset - 1)
-    now = await log.stable_end(topic, partition)
+    now = await log.stable_end(topic, partition) if owned else end
     if now != end:
         raise Fenced(f"{topic} partition {partition} went from {end} to {now} while it was read")
     marker = newest.pop(MARKER_KEY, None)

@@ -6,21 +6,30 @@ the worker that owns the partition; the others only know of it, in case the part
 
 import logging
 from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
 
-from carewatch.domain.errors import InvalidRecord, Refused
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from carewatch.domain.errors import InvalidRecord, Refused, Retryable
 from carewatch.engine.ports import Log
 from carewatch.wire.commands import (
     Accept,
     Command,
+    Order,
     Pause,
     Redrive,
     Release,
     Resume,
     decode_command,
+    encode_command,
 )
+from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.topics import COMMANDS
 
 logger = logging.getLogger(__name__)
+
 
 class Paused(Refused):
     """An operator said so."""
@@ -100,3 +109,19 @@ class Orders:
         )
         for heard in self._listeners:
             heard(*place)
+
+
+async def give_order(order: Order, options: dict[str, Any], *, at: int) -> str:
+    """Writes an order to `care.commands`; returns its id. Raises Retryable without a broker."""
+    id_ = str(uuid4())
+    producer = AIOKafkaProducer(**options, enable_idempotence=True, acks="all")
+    try:
+        await producer.start()
+        await producer.send_and_wait(
+            COMMANDS, encode_command(order, id_=id_, at=at), partition=0, headers=[CONTENT_TYPE]
+        )
+    except (KafkaError, OSError) as error:
+        raise Retryable(f"the order was not given: {error!r}") from error
+    finally:
+        await producer.stop()
+    return id_

@@ -299,6 +299,13 @@ def _parse(door: Door, request: RawRequest) -> _Parsed:
     return parsed
 
 
+def parse_again(door: Door, body: bytes, received_at: int) -> tuple[list[Outgoing], str | None]:
+    """The events of a body that arrived at `received_at`, and why not all of it was understood."""
+    request = RawRequest(method="POST", url="", body=body, received_at=received_at)
+    parsed = _parse(door, request)
+    return [record for _, record in parsed.events], parsed.dead
+
+
 def _report(error: Exception, channel: str) -> None:
     """Logs where a bug struck. Not its text: exceptions quote what they choke on."""
     where = "".join(traceback.format_tb(error.__traceback__))

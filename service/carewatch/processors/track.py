@@ -137,6 +137,10 @@ class Track:
             outputs=outputs,
         )
 
+    def conversations(self, key: str) -> list[Memory]:
+        """What is remembered under this conversation key, one of each tenant that has it."""
+        return [self._memories.known(place) for place in sorted(self._memories) if place[1] == key]
+
     # --- what comes in -------------------------------------------------------------------------
 
     def _on_event(self, arrived: Arrived, record: Record) -> None:
