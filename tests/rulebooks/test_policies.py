@@ -192,7 +192,7 @@ def test_versions_of_a_policy_differ_in_number_and_instant(folder: Any) -> None:
 @pytest.mark.parametrize(
     ("rest", "key"),
     [
-        ("targets: {}\nmatch: {all: [{field: topic, eq: a}]}", "match.all[0].field"),
+        ("targets: {}\nmatch: {all: [{field: customer.tier, eq: a}]}", "match.all[0].field"),
         ("targets: {}\nmatch: {any: [{field: customer.tier, eq: a}]}", "match.any[0].field"),
     ],
 )

@@ -62,6 +62,18 @@ def message(at: int, *, id_: str, actor: str = "customer", **more: Any) -> Event
     return event("message.created", at, id_=id_, actor=actor, message=said, **more)
 
 
+def csat(phase: str, *, survey: str | None, score: int | None = None) -> dict[str, Any]:
+    """The section of a survey or a rating on the scale from 1 to 5."""
+    return {
+        "phase": phase,
+        "instrument": "csat",
+        "scale_min": 1,
+        "scale_max": 5,
+        "survey_key": survey,
+        "score": score,
+    }
+
+
 def encode(value: Event) -> bytes:
     """The bytes of an event."""
     return orjson.dumps(value)
@@ -78,55 +90,32 @@ def histories(draw: st.DrawFn, *, most: int = 14, keys: tuple[str, ...] = ("c1",
     return events
 
 
-_KINDS = [
-    "customer",
-    "customer",
-    "agent",
-    "bot",
-    "note",
-    "status",
-    "assigned",
-    "handoff",
-    "entered",
-    "left",
-    "tagged",
-    "reply",
-]
+_KINDS = (
+    "customer", "customer", "agent", "bot", "note", "status", "assigned", "handoff", "entered",
+    "left", "tagged", "reply", "deleted", "annotated", "spam", "noted", "surveyed", "rated", "call",
+    "call", "summary", "labelled",
+)  # fmt: skip
 
 
 @st.composite
 def _any_event(draw: st.DrawFn, at: int, id_: str, key: str) -> Event:
-    kind = draw(
-        st.sampled_from(
-            [
-                "customer",
-                "customer",
-                "agent",
-                "bot",
-                "note",
-                "status",
-                "assigned",
-                "handoff",
-                "entered",
-                "left",
-                "tagged",
-                "reply",
-            ]
-        )
-    )
+    kind = draw(st.sampled_from(_KINDS))
     common: dict[str, Any] = {"id_": id_, "key": key}
     match kind:
         case "customer":
-            asks = draw(st.sampled_from(({}, {}, {"needs_reply": False})))
-            return message(at, message=asks, **common)
+            says: tuple[dict[str, Any], ...] = ({}, {"needs_reply": False}, {"lang": "de"})
+            said_ = draw(st.sampled_from((*says, {"kind": "choice"})))
+            return message(at, message=said_, **common)
         case "agent":
-            return message(at, actor="agent", actor_key="a1", **common)
+            form = {"kind": draw(st.sampled_from(("text", "template")))}
+            return message(at, actor="agent", actor_key="a1", message=form, **common)
         case "reply":
             named = f"m_e{draw(st.integers(0, 14)):02}"
             answer = {"in_reply_to": named}
             return message(at, actor="agent", actor_key="a2", message=answer, **common)
         case "bot":
-            return message(at, actor="bot", actor_key="b1", **common)
+            lost = draw(st.sampled_from(({}, {"fallback": False}, {"fallback": True})))
+            return message(at, actor="bot", actor_key="b1", message=lost, **common)
         case "note":
             note = {"direction": "internal"}
             return message(at, actor="agent", actor_key="a1", message=note, **common)
@@ -148,6 +137,43 @@ def _any_event(draw: st.DrawFn, at: int, id_: str, key: str) -> Event:
             key_ = f"m_e{draw(st.integers(0, 14)):02}"
             noted = {"key": key_, "needs_reply": draw(st.booleans())}
             return event("message.annotated", at, actor="system", message=noted, **common)
+        case "noted":
+            key_ = f"m_e{draw(st.integers(0, 14)):02}"
+            said = [
+                {"kind": "sentiment", "label": draw(st.sampled_from(("positive", "negative")))},
+                {"kind": "topic", "label": draw(st.sampled_from(("billing", "delivery")))},
+                {"kind": "language", "label": "en"},
+            ]
+            some = draw(st.lists(st.sampled_from(said), min_size=1, max_size=2, unique_by=id))
+            about = {"key": key_, "needs_reply": draw(st.sampled_from((None, None, True)))}
+            kind_ = "message.annotated"
+            return event(kind_, at, actor="system", message=about, annotations=some, **common)
+        case "surveyed":
+            asked = csat("requested", survey=draw(st.sampled_from(("s1", "s2", None))))
+            return event("conversation.survey_requested", at, actor="system", csat=asked, **common)
+        case "rated":
+            survey, score = draw(st.sampled_from(("s1", "s2", None))), draw(st.integers(1, 5))
+            given_ = csat("answered", survey=survey, score=score)
+            return event("conversation.rated", at, csat=given_, **common)
+        case "call":
+            phases = ("started", "ringing", "missed", "answered", "ended", "wrapup", "completed")
+            call = {
+                "call_key": draw(st.sampled_from(("k1", "k2"))),
+                "phase": draw(st.sampled_from((*phases, "abandoned"))),
+                "leg_key": draw(st.sampled_from((None, "l1"))),
+                "direction": draw(st.sampled_from(("inbound", "outbound"))),
+            }
+            return event("call.phase", at, actor="agent", actor_key="a2", call=call, **common)
+        case "summary":
+            contact = draw(st.sampled_from(("k1", "other")))
+            spent = {"replaces_key": contact, "precision_ms": 1000, "talk_ms": 60_000}
+            return event("interaction.summary", at, actor="system", summary=spent, **common)
+        case "labelled":
+            tag = {draw(st.sampled_from(("added", "removed"))): [draw(st.sampled_from("xy"))]}
+            kind_ = "conversation.tagged"
+            return event(
+                kind_, at, actor="agent", tags={"added": [], "removed": []} | tag, **common
+            )
         case "spam":
             side = draw(st.sampled_from(("added", "added", "removed")))
             spam: dict[str, Any] = {"added": [], "removed": []} | {side: ["spam"]}

@@ -90,6 +90,7 @@ class MessageDraft:
     edited_no: int | None = None
     automated: bool | None = None
     needs_reply: bool | None = None
+    fallback: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

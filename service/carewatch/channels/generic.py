@@ -74,6 +74,7 @@ class _Message(msgspec.Struct, kw_only=True):
     edited_no: int | None = None
     automated: bool | None = None
     needs_reply: bool | None = None
+    fallback: bool | None = None
 
 
 class _Data(msgspec.Struct, kw_only=True):
@@ -236,6 +237,7 @@ def _message(message: _Message | None) -> MessageDraft | None:
         edited_no=message.edited_no,
         automated=message.automated,
         needs_reply=message.needs_reply,
+        fallback=message.fallback,
     )
 
 

@@ -114,6 +114,12 @@ def _tallied(tally: Tally, metric: Metric, labels: tuple[str, ...]) -> Iterator[
         yield Contribution(BY_ID[metric.id + BUSINESS], labels, at, tally.business_ms)
     if "agent" in metric.sisters and agent is not None:
         yield from _tallied(tally, BY_ID[metric.id + _BY_AGENT], (*labels, agent))
+    if tally.tags and "tag" in metric.sisters:
+        for tag in tally.tags:
+            yield from _tallied(tally, BY_ID[metric.id + "_by_tag"], (*labels, tag))
+    if tally.topics and "topic" in metric.sisters:
+        for topic in tally.topics:
+            yield from _tallied(tally, BY_ID[metric.id + "_by_topic"], (*labels, topic))
 
 
 def _flow(fact: SessionFact, base: tuple[str, ...]) -> Iterator[Contribution]:
@@ -167,6 +173,7 @@ def held(tenant: str, state: Conversation) -> tuple[Held, ...]:
     if stay is not None:
         labels = (tenant, state.channel, stay.queue, state.priority)
         out.append(Held("queue_length", labels))
+        out.append(Held("longest_waiting_now", labels, stay.started_at))
     for owed in state.obligations:
         out.extend(_clock(base, owed))
     out.extend(_by_time(state, base))

@@ -11,6 +11,7 @@ import msgspec
 
 from carewatch.domain.asked import Asked
 from carewatch.domain.calendar import Calendar
+from carewatch.domain.episodes import Call, Mood, Survey
 from carewatch.domain.events import Order
 from carewatch.domain.facts import NONE, Labels, Result, Sample, SlaState, Tally
 from carewatch.domain.policy import Book, Books, Promise, Subject
@@ -35,6 +36,7 @@ class Stay(msgspec.Struct, frozen=True, array_like=True, gc=False):
     started_at: int
     implicit: bool
     by_handoff: bool = False
+    suspended_at: int | None = None  # since when the bot has the conversation
 
 
 class Spent(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -69,6 +71,14 @@ class Session(msgspec.Struct, array_like=True):
     waits: int = 0
     spent: dict[str, Spent] = {}  # by lifecycle state
     state_since: int = 0
+    bot_wrote: bool = False
+    people: tuple[str, ...] = ()  # who did something in it, up to `handling.PEOPLE_KEPT`
+    active: Spent = Spent()  # what their messages and notes account for
+    acted_at: int | None = None  # the last of these
+    actor: str | None = None
+    until_pending: Spent | None = None  # from the opening to the first time pending
+    summed_up: bool = False  # somebody else said what was spent on it
+    moods: tuple[Mood, ...] = ()  # the one that came last at the end
     opened_as: Labels | None = None  # the labels of the opening; None when it was a reopening
     messages: int = 0  # public ones
     replies: int = 0  # of these, by persons
@@ -192,6 +202,12 @@ class Conversation(msgspec.Struct, array_like=True):
     turn: Turn | None = None
     stay: Stay | None = None
     suspended: Stay | None = None
+    topics: tuple[str, ...] = ()  # of the case
+    language: str | None = None  # of the customer
+    last_replier: str | None = None
+    surveys: tuple[Survey, ...] = ()
+    calls: tuple[Call, ...] = ()
+    after_hours: tuple[Tally, ...] = ()  # what came outside of the hours, and nobody answered yet
     withdrawable: dict[str, Withdrawable] = {}
     obligations: list[Obligation] = []
     stopped: list[Obligation] = []  # by the last resolution; a reopening may go on with them
@@ -281,6 +297,8 @@ class Step:
                 state.priority,
                 state.tags,
                 state.session.initiated_by if state.session is not None else None,
+                state.topics,
+                state.language,
             )
         return self.book.promise(self.at, target, self._subject, running)
 
@@ -332,6 +350,12 @@ class Step:
     def spent_since(self, since: int) -> Spent:
         """A span that ends now, by both clocks."""
         return Spent(self.at - since, self._business_ms(since, self.state.queue))
+
+    def spent_between(self, since: int, until: int) -> Spent:
+        """A span that ended before, by both clocks."""
+        calendar = self.book.business(self.tenant, self.state.queue)
+        business = None if calendar is None else calendar.open_ms(since, until)
+        return Spent(until - since, business)
 
     def _business_ms(self, since: int, queue: str) -> int | None:
         """Business time up to now, by the schedule in force now (C5, R6b); None without one."""

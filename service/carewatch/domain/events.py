@@ -50,7 +50,9 @@ class Message(_Event, frozen=True, tag=1, kw_only=True):
     can say later that one of these needs a reply.
     `stamped` is its own time where `at` was moved to that of the message it answers (R3).
     `asks` is what the event says about needing a reply, None if it says nothing (then the
-    profile decides, R8).
+    profile decides, R8). `form` tells a click on what a bot offered (`choice`) and a prepared
+    answer (`template`) from what was written; `fallback` is whether a bot says that it did not
+    understand, None if it says nothing.
     """
 
     key: str
@@ -62,6 +64,9 @@ class Message(_Event, frozen=True, tag=1, kw_only=True):
     stamped: int | None = None
     deleted: bool = False
     never_asks: bool = False
+    form: Literal["choice", "template"] | None = None
+    language: str | None = None
+    fallback: bool | None = None
 
 
 class Opened(_Event, frozen=True, tag=2, kw_only=True):
@@ -129,11 +134,70 @@ class Deleted(_Event, frozen=True, tag=10, kw_only=True):
     key: str
 
 
+class Note(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a model says of a message: its mood, a topic of it, or its language."""
+
+    kind: Literal["sentiment", "topic", "language"]
+    label: str
+    model: str
+
+
 class Annotated(_Event, frozen=True, tag=11, kw_only=True):
-    """Somebody says of an earlier message whether it needs a reply (R8)."""
+    """Somebody says of an earlier message whether it needs a reply (R8), or what it is about.
+
+    `of` is the author of that message, None while it is not known; `deleted` whether it was
+    deleted. Of several annotations of one message the last one of each kind counts, so `notes`
+    holds those that no later one replaces.
+    """
 
     key: str
-    asks: bool
+    asks: bool | None = None
+    notes: tuple[Note, ...] = ()
+    of: Author | None = None
+    deleted: bool = False
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What the notes say something about."""
+        return frozenset(note.kind for note in self.notes)
+
+
+class Surveyed(_Event, frozen=True, tag=14, kw_only=True):
+    """The customer was asked for a rating; `survey` is what the answer will name."""
+
+    survey: str | None = None
+
+
+class Rated(_Event, frozen=True, tag=15, kw_only=True):
+    """The customer rated the contact.
+
+    `score` is the place on the scale from 0 (worst) to 1000; `top` whether that lies in the top
+    40 % of the scale. `agent` is whom the source names as rated.
+    """
+
+    score: int
+    top: bool
+    survey: str | None = None
+    agent: str | None = None
+
+
+class CallPhase(_Event, frozen=True, tag=16, kw_only=True):
+    """A call reached a phase; a `leg` is the part of it that goes to one agent."""
+
+    call: str
+    phase: str
+    leg: str | None = None
+    outbound: bool = False
+    by_customer: bool = False
+    agent: str | None = None
+
+
+class Summarised(_Event, frozen=True, tag=17, kw_only=True):
+    """The contact centre summed up what people spent on the contact `contact`, in ms."""
+
+    contact: str
+    handle_ms: int
+    agent: str | None = None
 
 
 class Merged(_Event, frozen=True, tag=12, kw_only=True):
@@ -186,6 +250,10 @@ Event = (
     | Tagged
     | Deleted
     | Annotated
+    | Surveyed
+    | Rated
+    | CallPhase
+    | Summarised
     | Merged
     | Inherited
     | Stated
@@ -223,7 +291,7 @@ def rank(event: Event) -> int:
             return 6
         case Assigned():
             return 7
-        case Stated():
+        case Stated() | Surveyed() | Rated() | CallPhase() | Summarised():
             return 9
         case Deleted() | Annotated():
             return 12

@@ -79,6 +79,8 @@ class SlaTransition(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
 class Tally(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
     """`amount` more of a count; `extra` are the metric's own labels in catalogue order.
 
+    `tags` and `topics` are those of the conversation, where the metric has sisters by them.
+
     For a ratio `amount` is what the part grows by and `of` what the whole does; for a distribution
     it is one value, of a duration with its `business_ms` where a schedule is in force.
     """
@@ -89,6 +91,8 @@ class Tally(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
     extra: tuple[str, ...] = ()
     amount: int = 1
     of: int = 0
+    tags: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
     business_ms: int | None = None
 
 

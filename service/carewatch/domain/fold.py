@@ -9,9 +9,16 @@ from typing import assert_never
 
 from carewatch.domain import (
     actions,
+    bots,
+    calls,
+    handling,
+    matters,
     merges,
+    messages,
     obligations,
     queues,
+    ratings,
+    service_level,
     sessions,
     sla,
     suspects,
@@ -24,7 +31,7 @@ from carewatch.domain.events import (
     OPENING_STATES,
     Annotated,
     Assigned,
-    Author,
+    CallPhase,
     Deleted,
     Event,
     HandedOff,
@@ -34,15 +41,21 @@ from carewatch.domain.events import (
     Opened,
     QueueEntered,
     QueueLeft,
+    Rated,
     Stated,
     StatusChanged,
+    Summarised,
+    Surveyed,
     Tagged,
     order,
 )
-from carewatch.domain.facts import NONE, Tally
+from carewatch.domain.facts import NONE
 from carewatch.domain.policy import Books
 
 Tell = Callable[[Said], None]
+
+EXCLUDING = frozenset({"spam", "blocked", "test"})
+"""Tags that take a conversation out of everything, until they go (E20)."""
 
 
 def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tell: Tell) -> None:
@@ -71,6 +84,7 @@ def fire_timers(tenant: str, state: Conversation, until: int, books: Books, tell
         pauses = suspects.suspects(state)
         if at != state.last_timer_at:
             within.reach(step)
+            service_level.reach(step)
         idle = sessions.idle_at(state, step.profile.idle_gap_ms)
         if idle is not None and idle <= at:
             sessions.end_session(step, "idle")
@@ -88,6 +102,7 @@ def next_timer(tenant: str, state: Conversation, books: Books) -> int | None:
     folded = state.last_order[0] if state.last_order is not None else 0
     fired = state.last_timer_at or 0
     due = _earlier(sla.next_at(state), within.next_at(tenant, state, books))
+    due = _earlier(due, service_level.next_at(tenant, state, books))
     if sessions.may_idle(state):
         gap = books.at(max(folded, fired)).profile(state.channel, state.account).idle_gap_ms
         due = _earlier(due, sessions.idle_at(state, gap))
@@ -116,6 +131,8 @@ def _matched_by(state: Conversation) -> tuple[object, ...]:
         state.priority,
         state.tags,
         initiated,
+        state.topics,
+        state.language,
     )
 
 
@@ -142,7 +159,7 @@ def _apply_labels(state: Conversation, event: Event) -> None:
 def _apply(step: Step, event: Event) -> None:
     match event:
         case Message():
-            _message(step, event)
+            messages.write(step, event)
         case Opened():
             step.state.has_lifecycle = True
             sessions.open_session(step, by=None)
@@ -163,7 +180,7 @@ def _apply(step: Step, event: Event) -> None:
             queues.leave(step, event.queue, event.outcome)
         case Tagged():
             had_tags = step.state.tags
-            step.state.tags = event.after(had_tags)
+            matters.retag(step, event.after(had_tags))
             if not set(step.state.tags) <= set(had_tags):
                 actions.act(step)
             if not EXCLUDING.isdisjoint(step.state.tags):
@@ -180,131 +197,30 @@ def _apply(step: Step, event: Event) -> None:
         case Inherited():
             merges.inherit(step, event)
         case Annotated():
-            pass  # the ledger has told the message itself what it needs
+            # What it says of needing a reply, the ledger has told the message itself.
+            matters.annotated(step, event)
+        case Surveyed():
+            ratings.asked(step, event)
+        case Rated():
+            ratings.rated(step, event)
+        case CallPhase():
+            calls.reach(step, event)
+        case Summarised():
+            calls.sum_up(step, event)
         case Stated():
             pass  # its labels are all it says
         case _:
             assert_never(event)
 
 
-def _message(step: Step, event: Message) -> None:
-    match event.author:
-        case Author.CUSTOMER:
-            _customer_wrote(step, event)
-        case Author.PERSON:
-            _person_wrote(step, event)
-        case Author.BOT:
-            _bot_wrote(step, event)
-        case Author.NOTE:
-            obligations.note_written(step, event.agent)
-        case Author.AUTO | Author.SYSTEM:
-            pass
-        case _:
-            assert_never(event.author)
-    if event.stamped is not None:
-        step.count_event("negative_clamped")
-    _count_message(step, event)
-
-
-def _count_message(step: Step, event: Message) -> None:
-    """In volume unless it was deleted; as a part of the session whatever became of it (R19)."""
-    session = step.state.session
-    by_person = event.author is Author.PERSON
-    if session is not None and event.direction != "internal":
-        session.messages += 1
-        session.replies += by_person
-    if event.deleted:
-        return
-    agent = (event.agent or "unknown") if by_person else None
-    if agent is not None:
-        turns.count_burst(step, agent)
-    extra = (event.direction, COUNTED_AS[event.author])
-    step.say(Tally(step.labels(agent=agent), "messages", step.at, extra))
-
-
-EXCLUDING = frozenset({"spam", "blocked", "test"})
-"""Tags that take a conversation out of everything, until they go (E20)."""
-
-COUNTED_AS = {
-    Author.CUSTOMER: "customer",
-    Author.PERSON: "agent",
-    Author.NOTE: "agent",
-    Author.BOT: "bot",
-    Author.AUTO: "auto",
-    Author.SYSTEM: "system",
-}
-"""The label `author` of the metric `messages`."""
-
-
-def _needs_reply(step: Step, event: Message) -> bool:
-    """As the message or somebody later says, else as the profile says; some never do (R8)."""
-    if event.never_asks:
-        return False
-    return step.profile.needs_reply if event.asks is None else event.asks
-
-
-def _customer_wrote(step: Step, event: Message) -> None:
-    state = step.state
-    needs_reply = _needs_reply(step, event)
-    if needs_reply:
-        sessions.open_session(step, by="customer")
-        if state.status in ("pending", "snoozed"):
-            sessions.change_state(step, "open")
-    sessions.note_author(step, "customer")
-    if state.session is not None:
-        state.last_public_at = step.at
-    if needs_reply:
-        obligations.customer_asked(step)
-        state.bot_owes = True
-        if turns.open_turn(step, event.key) and not (state.session and state.session.person_wrote):
-            queues.wait(step)
-    actions.wrote(step, event.key)
-
-
-def _person_wrote(step: Step, event: Message) -> None:
-    state = step.state
-    agent = event.agent or "unknown"
-    obligations.person_replied(step, agent)
-    actions.act(step, agent)
-    if sessions.is_after_word(step):
-        return
-    session = sessions.open_session(step, by="agent")
-    sessions.note_author(step, "agent")
-    obligations.person_updated(step, agent)
-    state.last_public_at = step.at
-    state.bot_owes = False
-    sessions.people_take(step)
-    if session.unanswered_handoff_at is not None:
-        step.sample("first_response_after_handoff", session.unanswered_handoff_at, agent=agent)
-        session.unanswered_handoff_at = None
-    if state.assigned_at is not None and event.agent == state.agent:
-        step.sample("reply_time_from_assignment", state.assigned_at, agent=agent)
-        state.assigned_at = None
-    turns.answer(step, agent)
-    queues.answered(step, agent)
-    session.person_wrote = True
-    state.person_in_case = True
-
-
-def _bot_wrote(step: Step, event: Message) -> None:
-    state = step.state
-    session = state.session
-    if session is None or event.direction != "outbound":
-        return
-    state.last_public_at = step.at
-    turns.answer_any(step, event.agent)
-    obligations.bot_replied(step, event.agent)
-    if not (session.person_wrote or session.handed_to_people or state.agent is not None):
-        sessions.bot_takes(step)
-    state.bot_owes = False
-
-
 def _status(step: Step, event: StatusChanged) -> None:
     state = step.state
     was, to = state.status, event.to
     state.has_lifecycle = True
+    if state.session is not None:
+        handling.acted(step, state.session, event.agent)
     if to in OPENING_STATES:
-        sessions.open_session(step, by=None)
+        handling.acted(step, sessions.open_session(step, by=None), event.agent)
         sessions.change_state(step, to)
         obligations.state_changed(step, to)
         if to == "bot":
@@ -375,6 +291,7 @@ def _handed_off(step: Step, *, to_people: bool) -> None:
         return
     session = sessions.open_session(step, by=None)
     sessions.people_take(step)
+    bots.handed_off(step, session)
     session.handed_to_people = True
     session.last_handoff_at = step.at
     if session.handed_at is None:

@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from carewatch.domain import mentions
 from carewatch.domain.conversation import Conversation, Said, Withdrawable
 from carewatch.domain.events import (
     Annotated,
@@ -39,8 +40,6 @@ HISTORY_EVENTS: Final = 512
 LATENESS_MS: Final = 24 * 3_600_000
 """An event further behind its conversation's clock changes nothing (R4); exactly this is taken."""
 
-NOTED_MS: Final = 24 * 3_600_000
-"""So long after a message somebody may still say whether it needs a reply (R8)."""
 AWAITED_KEPT: Final = 16
 """So many keys of messages are remembered that others named before they came."""
 
@@ -290,17 +289,8 @@ def _may_concern_another(memory: Memory, event: Event) -> bool:
     if isinstance(event, Message):
         return event.key in memory.awaited
     if isinstance(event, Annotated) and event.asks is None:
-        return event.of is None or _is_noted(memory, event)
+        return event.of is None or mentions.is_noted(memory.events, event)
     return isinstance(event, Deleted | Annotated | Inherited)
-
-
-def _is_noted(memory: Memory, event: Annotated) -> bool:
-    """Whether a model has said something of the same kind of the same message before."""
-    kinds = event.kinds
-    return any(
-        isinstance(one, Annotated) and one.key == event.key and not kinds.isdisjoint(one.kinds)
-        for one in memory.events.naming(event.key)
-    )
 
 
 def _concerns_another(memory: Memory, event: Event) -> bool:
@@ -314,7 +304,9 @@ def _concerns_another(memory: Memory, event: Event) -> bool:
     named = memory.events.naming(event.key)
     if any(isinstance(one, Message) and one.key == event.key for one in named):
         return (
-            not isinstance(event, Annotated) or event.asks is not None or _is_noted(memory, event)
+            not isinstance(event, Annotated)
+            or event.asks is not None
+            or mentions.is_noted(memory.events, event)
         )
     _await(memory, event.key)
     return False
@@ -337,87 +329,22 @@ def _with_event(memory: Memory, event: Event) -> list[Event]:
             memory.awaited = tuple(key for key in memory.awaited if key != event.key)
         else:
             _await(memory, event.key)
-        events = [_in_the_light_of(events, one, event.key) for one in events]
+        events = [mentions.in_the_light_of(events, one, event.key) for one in events]
     return sorted(events, key=order)
-
-
-def _in_the_light_of(events: list[Event], one: Event, key: str) -> Event:
-    """What an event is, once everything that names the message `key` is known.
-
-    The message is deleted if a deletion names it, and needs a reply as the last annotation of the
-    day after it says; a reply to it stamped before it is taken at its instant.
-    """
-    if isinstance(one, Annotated) and one.key == key:
-        return _noted(events, one)
-    if not isinstance(one, Message):
-        return one
-    if one.key == key:
-        notes = [
-            note
-            for note in events
-            if isinstance(note, Annotated)
-            and note.key == key
-            and note.asks is not None
-            and note.at <= one.at + NOTED_MS
-        ]
-        return msgspec.structs.replace(
-            one,
-            deleted=any(isinstance(other, Deleted) and other.key == key for other in events),
-            asks=max(notes, key=order).asks if notes else one.asks,
-        )
-    if one.reply_to != key or one.author is Author.CUSTOMER:
-        return one
-    for other in events:
-        if isinstance(other, Message) and other.key == key and other.at > one.at:
-            return _moved(one, other.at) if other.author is Author.CUSTOMER else one
-    return one
-
-
-def _noted(events: list[Event], one: Annotated) -> Annotated:
-    """An annotation, once its message is known: what a later one says anew does not count."""
-    later = (
-        other.kinds
-        for other in events
-        if isinstance(other, Annotated) and other.key == one.key and order(other) > order(one)
-    )
-    again: frozenset[str] = frozenset().union(*later)
-    authors = [x.author for x in events if isinstance(x, Message) and x.key == one.key]
-    gone = any(isinstance(other, Deleted) and other.key == one.key for other in events)
-    return msgspec.structs.replace(
-        one,
-        notes=tuple(note for note in one.notes if note.kind not in again),
-        of=authors[0] if authors else one.of,
-        deleted=one.deleted or gone,
-    )
-
-
-def _of_its_message(memory: Memory, event: Annotated) -> Annotated:
-    """An annotation knows whose message it is about, if that can still be told (R6a)."""
-    for known in memory.events.naming(event.key):
-        if isinstance(known, Message) and known.key == event.key:
-            if known.at < memory.final_before:
-                break
-            return msgspec.structs.replace(event, of=known.author, deleted=known.deleted)
-    return event
 
 
 def _after_its_question(memory: Memory, event: Event) -> Event:
     """A reply stamped before the message it names is taken at that message's instant (R3)."""
     if isinstance(event, Annotated) and event.notes:
-        return _of_its_message(memory, event)
+        return mentions.of_its_message(memory.events, event, memory.final_before)
     if not isinstance(event, Message) or event.reply_to is None or event.author is Author.CUSTOMER:
         return event
     for known in memory.events.naming(event.reply_to):
         if isinstance(known, Message) and known.key == event.reply_to:
             behind = known.at > event.at and known.author is Author.CUSTOMER
-            return _moved(event, known.at) if behind else event
+            return mentions.moved(event, known.at) if behind else event
     _await(memory, event.reply_to)
     return event
-
-
-def _moved(event: Message, at: int) -> Message:
-    stamped = event.at if event.stamped is None else event.stamped
-    return msgspec.structs.replace(event, at=at, stamped=stamped)
 
 
 def _withdrawables(base: bytes | None) -> list[Withdrawable]:

@@ -79,6 +79,8 @@ class Subject(NamedTuple):
     priority: str
     tags: tuple[str, ...] = ()
     initiated_by: str | None = None
+    topics: tuple[str, ...] = ()
+    language: str | None = None
 
 
 _MATCHES_KEPT: Final = 4096
@@ -354,7 +356,7 @@ def _holds(condition: Condition, subject: Subject) -> bool:
 
 
 def _values(name: str, subject: Subject) -> tuple[str, ...]:
-    """The values of a match field; of tags all, of everything else one or none."""
+    """The values of a match field; of tags and topics all, of everything else one or none."""
     match name:
         case "tenant":
             return (subject.tenant,)
@@ -370,6 +372,10 @@ def _values(name: str, subject: Subject) -> tuple[str, ...]:
             return (subject.priority,)
         case "tag":
             return subject.tags
+        case "topic":
+            return subject.topics
+        case "language":
+            return () if subject.language is None else (subject.language,)
         case "initiated_by":
             return () if subject.initiated_by is None else (subject.initiated_by,)
         case _:

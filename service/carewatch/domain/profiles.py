@@ -1,13 +1,17 @@
 """How channels behave: the shipped profiles, and those of the rulebook on top."""
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from carewatch.domain.durations import parse_duration
 from carewatch.domain.rulebook import Channels, Profile
 
 HOUR_MS: Final = 3_600_000
 MINUTE_MS: Final = 60_000
+
+
+HandleTime = Literal["activity", "agent_work", "open", "phases"]
+"""How the time that people spend on a contact is measured (see `domain.handling`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,7 @@ class ProfileRules:
     implicit_queue: bool
     reopen_within_ms: int = 72 * HOUR_MS
     short_abandon_ms: int = 5000
+    handle_time: HandleTime = "activity"
 
 
 SHIPPED: Final[dict[str, ProfileRules]] = {
@@ -35,6 +40,7 @@ SHIPPED: Final[dict[str, ProfileRules]] = {
         needs_reply=False,
         window_lateness_ms=60 * MINUTE_MS,
         implicit_queue=True,
+        handle_time="open",
     ),
     "web_chat": ProfileRules(
         idle_gap_ms=15 * MINUTE_MS,
@@ -47,12 +53,14 @@ SHIPPED: Final[dict[str, ProfileRules]] = {
         needs_reply=True,
         window_lateness_ms=60 * MINUTE_MS,
         implicit_queue=True,
+        handle_time="agent_work",
     ),
     "voice": ProfileRules(
         idle_gap_ms=None,
         needs_reply=True,
         window_lateness_ms=2 * MINUTE_MS,
         implicit_queue=False,
+        handle_time="phases",
     ),
 }
 """The profiles that need no configuration."""

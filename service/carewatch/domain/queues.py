@@ -2,18 +2,25 @@
 
 from typing import Final
 
-from carewatch.domain import obligations
+from msgspec.structs import replace
+
+from carewatch.domain import obligations, service_level
 from carewatch.domain.conversation import Stay, Step
 from carewatch.domain.events import QueueOutcome
 from carewatch.domain.facts import NONE, Tally
 
 _OFFERED: Final = "queue_offered"
 """The name under which the count of a stay that is discarded can be taken back."""
+_RATE: Final = "abandonment_rate"
+"""The same of its place in the rate, which a short abandonment loses, too."""
 
 
 def _begin(step: Step, stay: Stay) -> None:
     step.state.stay = stay
-    step.say(Tally(step.labels(queue=stay.queue), "queue_offered", stay.started_at), keep=_OFFERED)
+    labels = step.labels(queue=stay.queue)
+    step.say(Tally(labels, "queue_offered", stay.started_at), keep=_OFFERED)
+    step.say(Tally(labels, _RATE, stay.started_at, amount=0, of=1), keep=_RATE)
+    service_level.begin(step, stay)
 
 
 def _discard(step: Step) -> None:
@@ -21,16 +28,25 @@ def _discard(step: Step) -> None:
     step.state.stay = None
     step.state.suspended = None
     step.take_back(_OFFERED)
+    step.take_back(_RATE)
+    service_level.discard(step)
 
 
 def _end(step: Step, stay: Stay, outcome: QueueOutcome, agent: str | None = None) -> None:
-    step.forget(_OFFERED)
     step.sample("queue_wait_time", stay.started_at, outcome=outcome, queue=stay.queue, agent=agent)
-    if outcome == "abandoned":
+    abandoned = outcome == "abandoned"
+    short = abandoned and step.at - stay.started_at <= step.profile.short_abandon_ms
+    if abandoned:
         labels = step.labels(queue=stay.queue)
         step.say(Tally(labels, "queue_abandoned", step.at))
-        if step.at - stay.started_at <= step.profile.short_abandon_ms:
+        if short:
             step.say(Tally(labels, "short_abandons", step.at))
+            step.take_back(_RATE)
+        else:
+            step.say(Tally(labels, _RATE, step.at, amount=1, of=0))
+    step.forget(_OFFERED)
+    step.forget(_RATE)
+    service_level.end(step, stay, answered=outcome == "answered", gave_up=abandoned and not short)
     if not stay.implicit:
         obligations.stay_ended(step, outcome, agent)
 
@@ -91,7 +107,7 @@ def suspend(step: Step) -> None:
     stay = step.state.stay
     if stay is not None and stay.implicit:
         step.state.stay = None
-        step.state.suspended = stay
+        step.state.suspended = replace(stay, suspended_at=step.at)
 
 
 def answered(step: Step, agent: str | None) -> None:

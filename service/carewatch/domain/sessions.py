@@ -2,7 +2,17 @@
 
 from typing import Final, Literal
 
-from carewatch.domain import actions, flow, obligations, queues, turns
+from carewatch.domain import (
+    actions,
+    after_hours,
+    bots,
+    flow,
+    handling,
+    matters,
+    obligations,
+    queues,
+    turns,
+)
 from carewatch.domain.conversation import Conversation, Session, Spent, Step
 from carewatch.domain.facts import SessionFact
 
@@ -41,6 +51,7 @@ def open_session(step: Step, *, by: Literal["customer", "agent"] | None) -> Sess
         state.resolutions_in_case = 0
         state.person_in_case = False
         step.forget(FULL)
+        state.topics = ()
         if not state.assigned_since_end:
             state.agent = None
             state.assigned_at = None
@@ -59,6 +70,7 @@ def open_session(step: Step, *, by: Literal["customer", "agent"] | None) -> Sess
     state.bot_has = False
     state.bot_owes = False
     state.last_public_at = None
+    handling.session_opened(step)
     actions.give_up(step)
     if not reopened:
         session.opened_as = step.labels()
@@ -115,6 +127,10 @@ def end_session(
         step.count("closed_without_reply")
     turns.drop_turn(step, outcome)
     _sum_up(step, session)
+    bots.session_ended(step, session, ending)
+    matters.session_ended(step, session, ending)
+    handling.session_ended(step, session, ending)
+    after_hours.nobody_left(step)
     if ending == "resolved":
         if not (by_customer or state.bot_has):
             actions.act(step, resolver)
@@ -126,6 +142,8 @@ def end_session(
         transition = "merged"
     elif ending in ("deleted", "idle", "spam"):
         transition, reason = "closed", ending
+    elif ending == "closed":
+        transition = "closed"
     _tell(step, transition, reason=reason, initiated_by=session.initiated_by, agent=resolver)
     state.session = None
     state.status = transition
@@ -142,6 +160,8 @@ def change_state(step: Step, to: str) -> None:
     session = step.state.session
     if session is not None:
         _spend(step, session)
+        if to == "pending":
+            handling.pending(step, session)
     step.state.status = to
 
 

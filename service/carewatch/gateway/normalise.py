@@ -161,6 +161,7 @@ def _message(message: MessageDraft | None, hide: Pseudonyms) -> wire.Message | N
         edited_no=message.edited_no,
         automated=message.automated,
         needs_reply=message.needs_reply,
+        fallback=message.fallback,
     )
 
 

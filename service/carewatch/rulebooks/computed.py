@@ -12,7 +12,8 @@ from carewatch.rulebooks.placed import Placed
 from carewatch.yamlfile import Keys
 
 COMPUTED_FIELDS: Final = (
-    "tenant", "channel", "account_ref", "queue", "team", "tag", "priority", "initiated_by",
+    "tenant", "channel", "account_ref", "queue", "team", "tag", "topic", "language", "priority",
+    "initiated_by",
 )  # fmt: skip
 
 Found = Iterator[tuple[Keys, str]]

@@ -55,6 +55,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     edited_no: int | None = None
     automated: bool | None = None
     needs_reply: bool | None = None
+    fallback: bool | None = None
 
 
 class Choice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -11,6 +11,7 @@ from carewatch.domain.events import Author, Event
 from carewatch.domain.policy import Book
 from carewatch.domain.rulebook import Document
 from carewatch.domain.times import parse_time
+from carewatch.wire import contacts
 from carewatch.wire.envelope import (
     REQUIRED,
     Data,
@@ -194,10 +195,8 @@ def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | No
         case "care.message.deleted":
             assert data.message is not None  # noqa: S101 - as above
             return events.Deleted(key=data.message.key, **head)
-        case "care.message.annotated" | "care.message.updated" if (
-            data.message is not None and data.message.needs_reply is not None
-        ):
-            return events.Annotated(key=data.message.key, asks=data.message.needs_reply, **head)
+        case "care.message.annotated" | "care.message.updated":
+            return _annotated(data, head)
         case "care.conversation.tagged":
             assert data.tags is not None  # noqa: S101 - as above
             tags = data.tags
@@ -206,8 +205,16 @@ def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | No
             return _merged(data, head, stated=False)
         case "care.conversation.turn_inherited":
             return _inherited(data, head)
+        case "care.conversation.survey_requested":
+            return contacts.surveyed(data, head)
+        case "care.conversation.rated":
+            return contacts.rated(data, head)
+        case "care.call.phase":
+            return contacts.call_phase(data, head)
+        case "care.interaction.summary":
+            return contacts.summarised(data, head)
         case _:
-            return events.Stated(**head) if data.priority is not None else None
+            return contacts.stated(data, head)
 
 
 def _merged(data: Data, head: Mapping[str, Any], *, stated: bool) -> events.Merged:
@@ -249,10 +256,23 @@ def _message(data: Data, head: Mapping[str, Any]) -> events.Message:
         direction=direction,
         asks=message.needs_reply,
         never_asks=never_asks,
-        agent=actor.key if author in (Author.PERSON, Author.BOT) else None,
+        agent=actor.key if author in (Author.PERSON, Author.NOTE, Author.BOT) else None,
         reply_to=message.in_reply_to,
+        form=message.kind if message.kind in ("choice", "template") else None,
+        language=message.lang if author is Author.CUSTOMER else None,
+        fallback=message.fallback if author is Author.BOT else None,
         **head,
     )
+
+
+def _annotated(data: Data, head: Mapping[str, Any]) -> Event | None:
+    """What is said of an earlier message; kinds of annotation that nothing uses are left out."""
+    message = data.message
+    assert message is not None  # noqa: S101 - decode_envelope has checked it
+    notes = contacts.notes(data)
+    if message.needs_reply is None and not notes:
+        return contacts.stated(data, head)
+    return events.Annotated(key=message.key, asks=message.needs_reply, notes=notes, **head)
 
 
 def _author(data: Data, direction: str, *, automated: bool) -> Author:

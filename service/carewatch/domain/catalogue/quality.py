@@ -14,23 +14,28 @@ from carewatch.domain.metric import (
 )
 
 METRICS: Final[tuple[Metric, ...]] = (
-    planned(ratio(
-        "csat_top2", "R11", "Ratings in the top 40 % of their scale, of all.",
+    ratio(
+        "csat_top2", "R11",
+        "Ratings in the top 40 % of their scale, of all; of effort and loyalty none.",
         sisters=("agent", "tag", "topic"),
-    )),
-    planned(spread(
-        "csat_mean", "R11", "Ratings on a scale of 0 to 1000.", "permille",
+    ),
+    spread(
+        "csat_mean", "R11", "The same ratings on a scale of 0 to 1000.", "permille",
         sisters=("agent", "tag", "topic"),
-    )),
-    planned(cohort(ratio("csat_response_rate", "", "Surveys answered, of all sent."), 7 * DAY_MS)),
-    planned(count(
-        "sentiment", "", "Scored messages of customers by their mood and the model that says so.",
+    ),
+    cohort(
+        ratio("csat_response_rate", "R11", "Surveys answered within 7 days, of all sent."),
+        7 * DAY_MS,
+    ),
+    count(
+        "sentiment", "R8", "Scored messages of customers by their mood and the model that says so.",
         ("label", "model"), sisters=("topic",),
-    )),
-    planned(count(
-        "sentiment_by_customer", "", "The same with one vote per customer and session.",
+    ),
+    count(
+        "sentiment_by_customer", "R8",
+        "One vote per customer and session, at its end: the mood of most of the scored messages.",
         ("label", "model"),
-    )),
+    ),
     derived("sentiment_trend", "", "Net sentiment of an hour less its own baseline.", "sentiment"),
     planned(count("voc_matrix", "W7", "Topics by volume, mood, ratings and repeated contact.")),
     planned(cohort(

@@ -22,36 +22,41 @@ METRICS: Final[tuple[Metric, ...]] = (
     )),
     derived("busiest_channels", "", "Channels ranked by their share of inbound sessions.",
             "conversations", "open_conversations"),
-    planned(count(
-        "labels", "R9", "Tags added less tags removed.", sisters=("tag",)
-    )),
-    planned(count(
-        "labelled_sessions", "R9", "Sessions that ended with at least one tag or topic.",
+    count("labels", "R9", "Tags added less tags removed.", sisters=("tag",)),
+    count(
+        "labelled_sessions", "R9",
+        "Sessions that ended with at least one tag or topic, not as merged or spam.",
         sisters=("tag", "topic"),
-    )),
-    planned(ratio("untagged_rate", "R9", "Sessions without a tag, of those that ended.")),
-    planned(count("quick_replies_clicked", "", "Buttons of a bot that customers clicked.")),
-    planned(count("quick_replies_sent", "", "Prepared answers that persons sent.")),
+    ),
+    ratio("untagged_rate", "R9", "Sessions without a tag, of those that ended likewise."),
+    count("quick_replies_clicked", "", "Buttons of a bot that customers clicked."),
+    count("quick_replies_sent", "", "Prepared answers that persons sent."),
     derived("heatmap", "", "Arrivals by local hour and weekday.", "conversations"),
-    planned(ratio(
-        "out_of_hours_share", "C5", "Messages of customers outside the schedule, of all."
-    )),
-    planned(ratio(
-        "out_of_hours_bot_rate", "C5, R21", "Of those outside the schedule, answered by the bot."
-    )),
+    ratio(
+        "out_of_hours_share", "C5",
+        "Messages of customers outside the schedule of the queue, of all where there is one.",
+    ),
+    ratio(
+        "out_of_hours_bot_rate", "C5, R21",
+        "Of those outside the schedule, the ones that a bot was the first to answer.",
+    ),
     planned(count("volume_anomaly", "", "Rate less its baseline, divided by the spread.")),
     planned(ratio("call_deflection", "W7", "Callers offered messaging who accepted.")),
-    planned(count("bot_sessions", "R21", "Sessions with a message of a bot.")),
-    planned(count("bot_messages", "R21", "Messages of bots.")),
-    planned(ratio(
+    count("bot_sessions", "R21", "Sessions with a message of a bot."),
+    count("bot_messages", "R21", "Messages of bots."),
+    ratio(
         "bot_containment", "R21",
-        "Bot sessions that ended without hand-off and person; says nothing of the outcome.",
-    )),
+        "Bot sessions that ended without hand-off and person, of all that began; says nothing of "
+        "the outcome.",
+    ),
     planned(cohort(
         ratio("bot_resolution", "W7", "Contained, not badly rated, and the customer stayed away."),
         72 * HOUR_MS,
     )),
-    planned(ratio("bot_handoff_rate", "R21", "Bot sessions handed to people, of all.")),
+    ratio("bot_handoff_rate", "R21", "Bot sessions handed to people, once each, of all."),
     derived("handoff_wait", "E3", "The wait after a hand-off.", "first_response_after_handoff"),
-    planned(ratio("fallback_rate", "R21", "Steps in which the bot did not understand, of all.")),
+    ratio(
+        "fallback_rate", "R21",
+        "Messages in which a bot says that it did not understand, of those that say either.",
+    ),
 )  # fmt: skip

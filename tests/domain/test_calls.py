@@ -1,0 +1,189 @@
+"""Calls: the session they are, the stays they leave, and what people spend on them."""
+
+import pytest
+
+from support.envelopes import Event, event
+from support.told import Series, told
+
+
+def phase(
+    at: int, name: str, *, call: str = "k1", agent: str | None = None, **more: object
+) -> Event:
+    return event(
+        "call.phase",
+        at,
+        id_=f"{call}-{name}-{at}",
+        actor="agent" if agent else "system",
+        actor_key=agent,
+        channel="voice",
+        call={"call_key": call, "phase": name, **more},
+    )
+
+
+def summary(at: int, contact: str = "k1", **spent: int) -> Event:
+    return event(
+        "interaction.summary",
+        at,
+        id_=f"sum-{contact}-{at}",
+        actor="system",
+        channel="voice",
+        summary={"replaces_key": contact, "precision_ms": 1000, **spent},
+    )
+
+
+ANSWERED = [phase(0, "started"), phase(10_000, "answered", agent="a1")]
+ENDED = phase(70_000, "ended", disconnect_by="customer")
+COMPLETED = phase(100_000, "completed", agent="a1")
+
+
+def times(*events: Event) -> Series:
+    return told(events).get("handle_time", {})
+
+
+@pytest.mark.parametrize("name", ["started", "ivr", "queued", "ringing", "answered"])
+def test_a_phase_up_to_answered_opens_a_session(name: str) -> None:
+    assert told([phase(0, name)])["conversations"] == {("opened",): 1}
+
+
+@pytest.mark.parametrize("name", ["held", "wrapup", "missed", "ended", "completed"])
+def test_a_later_phase_opens_none(name: str) -> None:
+    assert "conversations" not in told([phase(0, name)])
+
+
+@pytest.mark.parametrize("name", ["ended", "completed", "abandoned", "voicemail", "missed"])
+def test_the_last_phase_ends_it_without_a_resolution(name: str) -> None:
+    counted = told([*ANSWERED, phase(70_000, name), COMPLETED, phase(110_000, "ringing")])
+
+    assert counted["conversations"] == {("opened",): 1, ("closed",): 1}
+    assert "resolutions" not in counted
+
+
+def test_an_offer_that_one_agent_misses_does_not_end_the_call() -> None:
+    events = [phase(0, "ringing"), phase(9000, "missed", leg_key="l1", agent="a1")]
+
+    assert told(events)["conversations"] == {("opened",): 1}
+
+
+def test_a_session_ends_with_the_last_of_its_calls() -> None:
+    other = phase(20_000, "started", call="k2")
+
+    assert told([*ANSWERED, other, ENDED])["conversations"] == {("opened",): 1}
+    ended = told([*ANSWERED, other, ENDED, phase(90_000, "ended", call="k2")])
+    assert ended["conversations"] == {("opened",): 1, ("closed",): 1}
+
+
+def test_the_next_call_is_a_new_contact() -> None:
+    again = phase(200_000, "started", call="k2")
+
+    assert told([*ANSWERED, ENDED, again])["conversations"] == {("opened",): 2, ("closed",): 1}
+
+
+QUEUED = event(
+    "queue.entered", 1000, id_="in", actor="system", channel="voice", queue={"name": "s"}
+)
+
+
+@pytest.mark.parametrize(
+    ("last", "outcome"),
+    [
+        (phase(30_000, "abandoned"), "abandoned"),
+        (phase(30_000, "ended", disconnect_by="customer"), "abandoned"),
+        (phase(30_000, "ended", disconnect_by="system"), "flow_out"),
+    ],
+)
+def test_a_stay_that_no_queue_event_ends_ends_with_the_call(last: Event, outcome: str) -> None:
+    counted = told([phase(0, "started"), QUEUED, last])
+
+    assert counted["queue_wait_time"] == {(outcome,): [29_000]}
+
+
+def test_who_hangs_up_after_the_answer_has_not_given_up() -> None:
+    counted = told([phase(0, "started"), QUEUED, ANSWERED[1], ENDED])
+
+    assert counted["queue_wait_time"] == {("flow_out",): [69_000]}
+
+
+def test_a_queue_event_at_the_same_instant_says_it_first() -> None:
+    left = event(
+        "queue.left", 30_000, id_="out", actor="system", channel="voice",
+        queue={"name": "s", "outcome": "callback"},
+    )  # fmt: skip
+    counted = told([phase(0, "started"), QUEUED, phase(30_000, "abandoned"), left])
+
+    assert counted["queue_wait_time"] == {("callback",): [29_000]}
+
+
+def test_a_call_takes_talk_and_hold_and_then_the_work_after_it() -> None:
+    held = [phase(20_000, "held"), phase(40_000, "resumed")]
+
+    assert times(*ANSWERED, *held, ENDED) == {("phases",): [60_000]}
+    assert times(*ANSWERED, *held, ENDED, COMPLETED) == {("phases",): [90_000]}
+
+
+def test_the_work_after_the_call_begins_with_its_phase() -> None:
+    assert times(*ANSWERED, ENDED, phase(80_000, "wrapup"), COMPLETED) == {("phases",): [80_000]}
+
+
+def test_a_call_that_only_completes_took_all_the_time() -> None:
+    assert times(*ANSWERED, COMPLETED) == {("phases",): [90_000]}
+
+
+def test_a_call_that_nobody_took_has_taken_nobodys_time() -> None:
+    assert times(phase(0, "started"), phase(30_000, "abandoned")) == {}
+
+
+def test_the_time_is_that_of_who_took_the_call() -> None:
+    counted = told([*ANSWERED, ENDED])
+
+    assert counted["handle_time_by_agent"] == {("phases", "a1"): [60_000]}
+    assert counted["handled_sessions_by_agent"] == {("a1",): 1}
+
+
+@pytest.mark.parametrize("at", [60_000, 80_000, 200_000])
+def test_a_summary_takes_the_place_of_the_phases_whenever_it_comes(at: int) -> None:
+    said = summary(at, talk_ms=50_000, hold_ms=5000, acw_ms=20_000, handle_ms=1)
+    events = sorted([*ANSWERED, ENDED, COMPLETED, said], key=lambda one: str(one["time"]))
+
+    counted = told(events)
+
+    assert counted["handle_time"] == {("summary",): [75_000]}
+    assert counted["handle_time_by_agent"] == {("summary", "a1"): [75_000]}
+
+
+def test_a_newer_summary_takes_the_place_of_an_older_one() -> None:
+    events = [*ANSWERED, ENDED, summary(80_000, talk_ms=1000), summary(90_000, talk_ms=2000)]
+
+    assert times(*events) == {("summary",): [2000]}
+
+
+def test_a_summary_under_another_name_is_not_added_to_the_phases() -> None:
+    assert times(*ANSWERED, ENDED, summary(80_000, "contact", talk_ms=1000)) == {
+        ("summary",): [1000]
+    }
+
+
+def test_a_summary_of_nothing_says_nothing() -> None:
+    assert times(*ANSWERED, ENDED, summary(80_000, queue_ms=5000)) == {("phases",): [60_000]}
+
+
+def test_an_offer_that_is_not_taken_counts_once() -> None:
+    missed = phase(9000, "missed", leg_key="l1", agent="a1")
+    again = phase(9500, "missed", leg_key="l1", agent="a1")
+    other = phase(19_000, "missed", leg_key="l2", agent="a2")
+
+    counted = told([phase(0, "ringing"), missed, again, other])
+
+    assert counted["agent_non_response"] == {(): 2}
+    assert counted["agent_non_response_by_agent"] == {("a1",): 1, ("a2",): 1}
+
+
+def test_a_call_that_the_business_makes_is_its_own_contact() -> None:
+    assigned = event(
+        "conversation.assigned", 5000, id_="as", actor="system", channel="voice",
+        assignment={"to": {"agent": "a1"}},
+    )  # fmt: skip
+
+    outbound = told([phase(0, "started", direction="outbound"), assigned])
+
+    assert "time_to_assignment" not in outbound
+    assert told([phase(0, "started"), assigned])["time_to_assignment"] == {(): [5000]}
