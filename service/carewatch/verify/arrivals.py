@@ -55,16 +55,16 @@ def sorted_story(events: Sequence[Event]) -> list[Told]:
     for one in events:
         if one.type == "care.message.created" and author(one) == "customer":
             questions.setdefault(one.section("message")["key"], stamped(one))
-    told = [Told(_effective(one, questions), one) for one in events]
-    return sorted(told, key=_order)
+    return sorted((_told(one, questions) for one in events), key=_order)
 
 
-def _effective(event: Event, questions: dict[str, int]) -> int:
+def _told(event: Event, questions: dict[str, int]) -> Told:
     at = stamped(event)
     named = event.section("message").get("in_reply_to")
-    if event.type == "care.message.created" and author(event) != "customer" and named in questions:
-        return max(at, questions[named])
-    return at
+    reply = event.type == "care.message.created" and author(event) != "customer"
+    if reply and questions.get(named or "", at) > at:
+        return Told(questions[named or ""], event, clamped=True)
+    return Told(at, event)
 
 
 def _order(told: Told) -> tuple[int, int, int, str, int, str]:
@@ -81,6 +81,8 @@ class Step:
     event: Event
     tick: int
     clock: int
+    number: int = 0
+    """Its place in the order in which everything arrived."""
 
 
 @dataclass(slots=True)
@@ -100,7 +102,7 @@ class Arrivals:
         """The accepted events."""
         return [one.event for one in self.steps]
 
-    def take(self, event: Event, tick: int) -> str | None:
+    def take(self, event: Event, tick: int, number: int = 0) -> str | None:
         """Accepts an event, or says why not; `tick` is the newest tick of its partition."""
         clock = max(self.clock, tick, event.recorded)
         told = sorted_story([*self.events, event])
@@ -113,7 +115,7 @@ class Arrivals:
             self.late_changes += 1
             return None
         self.clock = clock
-        self.steps.append(Step(event, tick, clock))
+        self.steps.append(Step(event, tick, clock, number))
         return None
 
     def _is_final(self, change: Event, told: Sequence[Told], clock: int) -> bool:

@@ -46,6 +46,7 @@ class Chronicle:
         self._topics: frozenset[str] = frozenset()
         self._language: str | None = None
         self._messages: dict[str, Count] = {}
+        self._deleted_keys: set[str] = set()
         self._marks: list[str] = []
         self._event: Told | None = None
         self._timer_at = 0
@@ -126,13 +127,18 @@ class Chronicle:
             content["outcome"] = outcome
         self.facts.append(Fact(self._now, content))
 
-    def _count(self, metric: str, *, at: int | None = None, queue: str | None = None) -> Count:
+    def _count(
+        self, metric: str, *, at: int | None = None, queue: str | None = None, plain: bool = False
+    ) -> Count:
         labels = self.labels if queue is None else replace(self.labels, queue=queue)
-        counted = Count(metric, self._now if at is None else at, labels)
+        counted = Count(metric, self._now if at is None else at, labels, plain=plain)
         self.counts.append(counted)
         return counted
 
     def _count_message(self, direction: str, who: str, key: str) -> None:
+        """R19: a message that is deleted counts no more, even if its deletion is stamped before."""
+        if key in self._deleted_keys:
+            return
         counted = Count(
             "messages", self._now, self.labels, (("author", who), ("direction", direction))
         )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Content = dict[str, Any]
+What = Literal["missing", "unexpected", "other", "broken"]
 
 PERSONAL = ("customer_key", "agent_key")
 """Keyed hashes of people: named when they differ, never shown."""
@@ -21,7 +22,7 @@ class Difference:
 
     topic: str
     key: str
-    what: Literal["missing", "unexpected", "other", "broken"]
+    what: What
     expected: Content | None
     found: Content | None
 

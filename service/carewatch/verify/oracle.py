@@ -1,17 +1,22 @@
 """The whole computation: records of `care.events` in, what must stand in the topics out."""
 
 import json
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from carewatch.verify.admission import Control, Dead, Event, admit
-from carewatch.verify.arrivals import Arrivals, sorted_story
+from carewatch.verify.arrivals import Arrivals, Step, sorted_story, stamped
+from carewatch.verify.history import Labels, Tick, changes
 from carewatch.verify.instants import BEGINNING, DAY, instant, written
+from carewatch.verify.points import Key as PointKey
+from carewatch.verify.points import Points, add_gauges, plain
 from carewatch.verify.promises import Promises
 from carewatch.verify.rulebook import Rulebook, Rulebooks, read_rulebook
 from carewatch.verify.state import Handed
-from carewatch.verify.story import Story
+from carewatch.verify.story import MOST_HOPS, Story
 
 Key = tuple[str, str]
 """A conversation: tenant and conversation key."""
@@ -21,8 +26,8 @@ REMEMBERED = 7 * DAY
 
 NO_CONVERSATION = ("care.customer.linked", "care.customer.erased", "care.agent.state_changed")
 INHERITED = "care.conversation.turn_inherited"
+MERGED = "care.conversation.merged"
 SECOND = 1000
-MOST_HOPS = 8
 OF_THE_CHILD = ("tenant", "channel", "account_ref", "customer_key")
 
 
@@ -51,8 +56,12 @@ class Oracle:
         self.rulebooks: list[Rulebook] = []
         self.late: list[tuple[str, Event]] = []
         self.dead: list[str] = []
+        self.dead_at: list[int] = []
+        self.every_second = False
         self.duplicates: list[Event] = []
         self._stories: dict[Key, Story] = {}
+        self._inherited: dict[Key, list[Step]] = {}
+        self._number = 0
         self._books = Rulebooks([])
 
     def enforce(self, document: dict[str, Any], number: int = 1, since: int = BEGINNING) -> None:
@@ -67,6 +76,7 @@ class Oracle:
             read = admit(value)
         except Dead as reason:
             self.dead.append(str(reason))
+            self.dead_at.append(source.log_clock)
             return
         source.log_clock = max(source.log_clock, read.recorded)
         if isinstance(read, Control):
@@ -82,7 +92,8 @@ class Oracle:
         source.seen[name] = source.log_clock
         self.partition_of.setdefault(read.conversation, partition)
         arrivals = self.conversations.setdefault(read.conversation, Arrivals())
-        refused = arrivals.take(read, source.tick)
+        self._number += 1
+        refused = arrivals.take(read, source.tick, self._number)
         if refused is not None:
             self.late.append((refused, read))
 
@@ -108,31 +119,52 @@ class Oracle:
     def _tell(self) -> None:
         """Tells every conversation; what merges hand over may change the story of a parent, and
         what that hands over in turn, for at most MOST_HOPS rounds."""
-        inherited: dict[Key, list[Event]] = {}
-        changed = [key for key, one in self.conversations.items() if one.steps]
+        changed = {key for key, one in self.conversations.items() if one.steps}
         for _ in range(MOST_HOPS + 1):
-            for key in changed:
-                self._stories[key] = self._story(key, inherited.get(key, []))
+            for key in sorted(changed):
+                self._stories[key] = self._story(key)
             if not self._derive:
                 return
-            before, inherited = inherited, self._handed_over()
-            names = sorted({*before, *inherited})
-            changed = [key for key in names if before.get(key) != inherited.get(key)]
+            before, self._inherited = self._inherited, self._handed_over()
+            names = {*before, *self._inherited}
+            changed = {one for one in names if before.get(one) != self._inherited.get(one)}
 
-    def _story(self, key: Key, inherited: list[Event]) -> Story:
-        arrivals = self.conversations.setdefault(key, Arrivals())
+    def steps(self, key: Key) -> list[Step]:
+        """The accepted events of a conversation, hand-overs included, in order of arrival."""
+        own = self.conversations[key].steps if key in self.conversations else []
+        return sorted([*own, *self._inherited.get(key, [])], key=lambda one: one.number)
+
+    def clock(self, key: Key) -> int:
+        """The clock of a conversation, all records taken (R7)."""
         partition = self.partition_of.get(key, min(self.sources))
-        clock = max(arrivals.clock, self.sources[partition].tick)
-        events = sorted_story([*arrivals.events, *inherited])
-        return Story(events, clock, self._books)
+        own = self.conversations[key].clock if key in self.conversations else 0
+        return max(own, self.sources[partition].tick)
 
-    def _handed_over(self) -> dict[Key, list[Event]]:
-        """By parent, the events that its merged children hand over (E14)."""
-        found: dict[Key, list[Event]] = {}
-        for (tenant, child), story in sorted(self._stories.items(), key=lambda one: one[0]):
-            for one in story.handed:
-                if one.into != child and one.hops <= MOST_HOPS:
-                    found.setdefault((tenant, one.into), []).append(_inherited(child, one))
+    def _story(self, key: Key) -> Story:
+        events = [one.event for one in self.steps(key)]
+        return Story(sorted_story(events), self.clock(key), self._books)
+
+    def _handed_over(self) -> dict[Key, list[Step]]:
+        """By parent, what its merged children hand over, each time that it changes (E14)."""
+        found: dict[Key, list[Step]] = {}
+        for key in sorted(self._stories):
+            steps = self.steps(key)
+            if all(one.event.type != MERGED for one in steps):
+                continue
+            held: dict[str, Handed] = {}
+            revisions: Counter[str] = Counter()
+            for number, step in enumerate(steps, 1):
+                events = sorted_story([one.event for one in steps[:number]])
+                now = {one.event.id: one for one in Story(events, step.clock, self._books).handed}
+                for id_ in sorted({*held, *now}):
+                    if held.get(id_) == now.get(id_):
+                        continue
+                    revisions[id_] += 1
+                    one, gone = (now[id_], False) if id_ in now else (held[id_], True)
+                    event = _hand_over(key[1], one, revisions[id_], gone=gone)
+                    late = Step(event, step.tick, step.clock, step.number)
+                    found.setdefault((key[0], one.into), []).append(late)
+                held = now
         return found
 
     def facts(self, key: Key) -> list[dict[str, Any]]:
@@ -144,8 +176,49 @@ class Oracle:
         story = self.story(key)
         return Promises(story.moments, story.clock, self._books).records
 
+    def points(self) -> dict[PointKey, dict[str, Any]]:
+        """The metric points that must stand, without revision and pane."""
+        points = Points()
+        for key, story in self.stories().items():
+            steps, clock = self.steps(key), self.clock(key)
+            tick = self._ticks(key)
+            for change in changes(steps, clock, self._books, tick):
+                points.add(change)
+            add_gauges(points, story, self.transitions(key))
+        self._pipeline(points)
+        return points.stand(min(one.log_clock for one in self.sources.values()))
 
-def _inherited(child: str, handed: Handed) -> Event:
+    def _pipeline(self, points: Points) -> None:
+        """Counts of what happened to records, at their arrival (5.6)."""
+        for _, event in self.late:
+            points.count("late_events", _of(event), event.recorded)
+        for event in self.duplicates:
+            points.count("duplicate_events", _of(event), event.recorded)
+        for at in self.dead_at:
+            points.count("dead_events", plain("none", "none"), at)
+        for arrivals in self.conversations.values():
+            for event in arrivals.events:
+                if stamped(event) != event.time or event.data.get("time_original"):
+                    points.count("clamped_future", _of(event), stamped(event))
+
+    def _ticks(self, key: Key) -> Tick:
+        """The first tick after an instant, of the partition of a conversation."""
+        if self.every_second:
+            return lambda at: at - at % SECOND + SECOND
+        ticks = sorted(self.sources[self.partition_of.get(key, min(self.sources))].ticks)
+
+        def after(at: int) -> int:
+            number = bisect_right(ticks, at)
+            return ticks[number] if number < len(ticks) else at
+
+        return after
+
+
+def _of(event: Event) -> Labels:
+    return plain(event.data["tenant"], event.data["channel"])
+
+
+def _hand_over(child: str, handed: Handed, revision: int, *, gone: bool) -> Event:
     """The event by which a child's turn reaches its parent."""
     merge = handed.event
     data = {name: merge.data.get(name) for name in OF_THE_CHILD if name in merge.data}
@@ -155,12 +228,12 @@ def _inherited(child: str, handed: Handed) -> Event:
         "actor": {"kind": "system"},
         "inherited": {
             "from_conversation": child,
-            "started_at": written(handed.start),
-            "revision": 1,
+            "started_at": None if gone else written(handed.start),
+            "revision": revision,
             "hops": handed.hops,
         },
     }
-    id_ = f"{child} {merge.id}"
+    id_ = f"{child} {merge.id} {revision}"
     source = f"/care/{data['tenant']}/track"
     return Event(id_, source, INHERITED, merge.time, merge.recorded, handed.into, data)
 
@@ -184,6 +257,7 @@ def take_file(
     if "care.rulebook.published" not in kinds:
         oracle.enforce(document)
     ticking = "care.tick" not in kinds
+    oracle.every_second = ticking
     source = oracle.sources.setdefault(0, Source())
     for line in kept:
         recorded = _recorded(_said(line))

@@ -14,11 +14,18 @@ class Queueing(Chronicle):
         session = self.session
         return session is not None and not session.queue_event and self._profile.implicit_queue
 
-    def _begin_stay(self, *, explicit: bool) -> None:
-        self.stay = Stay(self._now, self.labels.queue, explicit)
+    def _begin_stay(self, *, explicit: bool, start: int | None = None) -> None:
+        since = self._now if start is None else start
+        self.stay = Stay(since, self.labels.queue, explicit)
         if explicit:
             self._marks.append("stay")
-        self._count("queue_offered")
+        self.stay.counted = self._count("queue_offered", at=since)
+
+    def _discard(self) -> None:
+        """Q3, Q5: the stay was none; it was not offered either."""
+        if self.stay is not None and self.stay.counted is not None:
+            self.counts.remove(self.stay.counted)
+        self.stay = None
 
     def _leave_queue(self, outcome: str, agent: str | None, over: str | None = None) -> None:
         """Ends the open stay with a sample, which carries the queue of the stay (R10); a promise
@@ -38,7 +45,7 @@ class Queueing(Chronicle):
     def _leave_unanswered(self, *, by_customer: bool, over: str | None = None) -> None:
         """Q6, Q3: the session or turn of a stay ends."""
         if self.stay is not None and self.stay.suspended:
-            self.stay = None
+            self._discard()
         self._leave_queue("abandoned" if by_customer else "flow_out", self.labels.agent, over)
 
     def _routed(self) -> None:
@@ -46,7 +53,9 @@ class Queueing(Chronicle):
         if self.stay is None or self.stay.explicit or self.stay.suspended:
             return
         if self.stay.queue == "none":
-            self.stay.queue = self.labels.queue
+            start = self.stay.start
+            self._discard()
+            self._begin_stay(explicit=False, start=start)
             return
         self._leave_queue("transferred", self.labels.agent)
         self._begin_stay(explicit=False)

@@ -73,14 +73,26 @@ class Sessions(Queueing):
             self._begin_stay(explicit=False)
         return self.turn
 
+    def _uncount_turn(self) -> None:
+        if self.turn is not None and self.turn.counted is not None:
+            self.counts.remove(self.turn.counted)
+            self.turn.counted = None
+
+    def _recount_turn(self, start: int) -> None:
+        """The turn began earlier than was known: it counts there (anchor: opening)."""
+        if self.turn is not None and self.turn.counted is not None:
+            counted = replace(self.turn.counted, at=start)
+            self._uncount_turn()
+            self.counts.append(counted)
+            self.turn.counted = counted
+
     def _end_turn(self, outcome: str) -> None:
         """R19, R20: a turn ends without a reply."""
         if self.turn is None:
             return
         if outcome == "no_reply_needed":
             self._count("marked_complete")
-            if self.turn.counted is not None:
-                self.counts.remove(self.turn.counted)
+            self._uncount_turn()
         self._marks.append(f"turn_over:{outcome}")
         self.turn = None
 
@@ -181,7 +193,7 @@ class Sessions(Queueing):
         self.bot_has = False
         stay = self.stay
         if stay is not None and stay.suspended:
-            self.stay = None
+            self._discard()
         if self.turn is None:
             # The hand-off keeps the turn open, whatever becomes of messages that follow (E3).
             self._open_turn(self._now).waiting["the hand-off"] = None
@@ -203,11 +215,12 @@ class Sessions(Queueing):
         name = "first_response_time" if turn.first else "next_reply_time"
         self._sample(name, turn.start, agent=agent)
         session.waits.append((turn.start, self._now))
-        if self._now - turn.start <= DAY:
-            self._count("turns_answered_24h")
-        for at in turn.waiting.values():
-            if at is not None and self._now - at <= DAY:
-                self._count("messages_answered")
+        if self._now - turn.start <= DAY and turn.counted is not None:
+            self.counts.append(replace(turn.counted, metric="turns_answered_24h"))
+        for asked in turn.waiting.values():
+            if asked is not None and self._now - asked.at <= DAY:
+                # Like the turn, it counts with the question, not with the answer (anchor o).
+                self.counts.append(asked)
         self._marks.append("answered")
         self.turn = None
 

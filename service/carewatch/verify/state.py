@@ -12,6 +12,8 @@ class Told:
 
     at: int
     event: Event
+    clamped: bool = False
+    """Stamped before the message it answers, and taken at its instant (R3)."""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -50,6 +52,8 @@ class Count:
     at: int
     labels: Labels
     further: tuple[tuple[str, str], ...] = ()
+    plain: bool = False
+    """Counted per tenant and channel only."""
 
 
 @dataclass(slots=True)
@@ -58,8 +62,8 @@ class Turn:
 
     start: int
     first: bool
-    waiting: dict[str, int | None] = field(default_factory=dict)
-    """Unanswered messages: key and time; no time for what is no message of this
+    waiting: dict[str, "Count | None"] = field(default_factory=dict)
+    """Unanswered messages by key, as they count once answered; None for what is no message of this
     conversation: a hand-off, or what a merged conversation brought."""
     hops: int = 0
     counted: Count | None = None
@@ -84,6 +88,7 @@ class Stay:
     queue: str
     explicit: bool
     suspended: bool = False
+    counted: Count | None = None
 
 
 @dataclass(slots=True)

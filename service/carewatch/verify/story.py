@@ -12,11 +12,14 @@ from carewatch.verify.admission import Event
 from carewatch.verify.instants import DAY, instant
 from carewatch.verify.rulebook import Rulebooks
 from carewatch.verify.sessions import Sessions
-from carewatch.verify.state import Handed, Told
+from carewatch.verify.state import Count, Handed, Told
 
 EXCLUDING = frozenset({"spam", "blocked", "test"})
 OPENING = ("new", "bot", "queued", "open")
 CALL_OPENS = ("started", "ivr", "queued", "ringing", "answered")
+MOST_HOPS = 8
+"""So often a turn is handed on; what would be handed on once more is dropped (contract 4)."""
+
 NO_REPLY = frozenset({"no_reply_needed", "mark_complete", "marked_complete", "mark complete"})
 
 
@@ -37,8 +40,22 @@ class Story(Sessions):
             self._tell(one)
         self._idle_until(clock)
 
+    def states(self) -> list[str]:
+        """The states of the open session that backlogs tell apart (5.2): its status, and whether
+        it has no agent, is owed an answer or the first one, and can be worked on."""
+        found = [self.status or "open"]
+        if self.labels.agent is None:
+            found.append("unassigned")
+        if self.turn is not None or (self.session is not None and not self.session.person_wrote):
+            found.append("unattended")
+        if self.status != "snoozed":
+            found.append("workable")
+        return found
+
     def _tell(self, told: Told) -> None:
         self._event, self._marks, self._credited = told, [], None
+        if told.clamped:
+            self._count("negative_clamped", plain=True)
         kind, data = told.event.type, told.data
         if self._tags & EXCLUDING:
             self._count_excluded(kind, told)
@@ -86,10 +103,10 @@ class Story(Sessions):
         if into == self.labels.conversation:
             return  # a merge into itself is dropped
         self._marks.append("merged")
-        if self.turn is not None and into is not None:
-            self.handed.append(
-                Handed(told.event, into, told.at, self.turn.start, self.turn.hops + 1)
-            )
+        turn = self.turn
+        if turn is not None and into is not None and turn.hops < MOST_HOPS:
+            self.handed.append(Handed(told.event, into, told.at, turn.start, turn.hops + 1))
+            self._uncount_turn()  # it is a turn of the parent now
         self._end("merged", None, "merged")
 
     def _inherited(self, told: Told) -> None:
@@ -107,6 +124,8 @@ class Story(Sessions):
             self.session.initiated_by = "customer"
         self._marks.append("inherited")
         turn = self.turn or self._open_turn(start)
+        if start < turn.start:
+            self._recount_turn(start)
         turn.start, turn.hops = min(turn.start, start), max(turn.hops, hops)
         turn.waiting[f"inherited from {said['from_conversation']}"] = None
 
@@ -137,6 +156,7 @@ class Story(Sessions):
             case "note":
                 self._count_message("internal", "agent", message["key"])
                 self._marks.append("note")
+                self._credited = actor.get("key") or "unknown"
             case "bot":
                 self._count_message(message["direction"], "bot", message["key"])
                 self._bot_wrote(actor.get("key"))
@@ -159,7 +179,7 @@ class Story(Sessions):
         if self.status in ("pending", "snoozed"):
             self._set_status("open")
         turn = self.turn or self._open_turn(told.at)
-        turn.waiting[key] = told.at
+        turn.waiting[key] = Count("messages_answered", told.at, self.labels)
 
     def _person_wrote(self, agent: str) -> None:
         if self.session is None:
@@ -205,6 +225,7 @@ class Story(Sessions):
         counted = self._messages.pop(key, None)
         if counted is not None:
             self.counts.remove(counted)
+        self._deleted_keys.add(key)
         self._unseen_by_bot.discard(key)
         if self.turn is not None and key in self.turn.waiting:
             del self.turn.waiting[key]
@@ -233,7 +254,7 @@ class Story(Sessions):
             if not self._tags & EXCLUDING:
                 self._label(told.data)
                 return
-        self._count("excluded_events")
+        self._count("excluded_events", plain=True)
 
     def _status_changed(self, told: Told) -> None:
         said, actor = told.data["lifecycle"], told.data["actor"]
@@ -309,7 +330,7 @@ class Story(Sessions):
         session = self.session or self._open("open")
         session.queue_event = True
         if self.stay is not None and not self.stay.explicit:
-            self.stay = None
+            self._discard()
         self._leave_queue("transferred", self.labels.agent)
         self._begin_stay(explicit=True)
 
