@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from carewatch.channels import CHANNELS
-from carewatch.clock import Clock, system_clock
+from carewatch.clock import Clock, SteadyClock
 from carewatch.engine.cluster import partition_counts
 from carewatch.engine.connection import kafka_options
 from carewatch.engine.engine import Engine
 from carewatch.engine.orders import Orders
 from carewatch.engine.sealing import seal_of
+from carewatch.engine.timekeeper import AppendTime, Timekeeper
 from carewatch.exporter.feed import Feed
 from carewatch.exporter.server import BoardServer
 from carewatch.gateway.metrics import GatewayMetrics
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 def build_gateway(settings: Settings, clock: Clock) -> Gateway:
     """The HTTP receiver, not started yet. Must be called inside a running event loop.
+
+    A SteadyClock claims to be right: requests are taken only while it agrees with Kafka's. Any
+    other clock is a test's, and believed.
 
     Raises ConfigError for accounts that could not be verified, parsed or given pseudonyms.
     """
@@ -54,10 +58,15 @@ def build_gateway(settings: Settings, clock: Clock) -> Gateway:
         seal=seal_of(settings),
         metrics=metrics,
     )
-    return Gateway(settings.gateway, clock, receiver, (events, dead), metrics)
+    keeper = (
+        Timekeeper(clock, AppendTime(options), lambda ms: metrics.clock_ahead.set(ms / 1000))
+        if isinstance(clock, SteadyClock)
+        else None
+    )
+    return Gateway(settings.gateway, clock, receiver, (events, dead), metrics, keeper)
 
 
-def wire_worker(settings: Settings, clock: Clock = system_clock) -> "faust.App":
+def wire_worker(settings: Settings) -> "faust.App":
     """The Faust app of the stream worker: all processors under the engine. Starts nothing.
 
     Raises ConfigError without a key for dead letters.
@@ -65,7 +74,7 @@ def wire_worker(settings: Settings, clock: Clock = system_clock) -> "faust.App":
     from carewatch.streams.app import TopicAgent, build_app  # noqa: PLC0415 - only the worker pays for Faust
 
     orders = Orders()
-    engine = Engine(PROCESSORS, settings, clock, seal=seal_of(settings), orders=orders)
+    engine = Engine(PROCESSORS, settings, SteadyClock(), seal=seal_of(settings), orders=orders)
 
     async def order(value: bytes) -> None:
         orders.take(value)

@@ -13,7 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from carewatch.bootstrap import build_gateway
+from carewatch.clock import SteadyClock, system_clock
 from carewatch.domain.errors import ConfigError
+from carewatch.engine.timekeeper import Timekeeper
 from carewatch.gateway import server
 from carewatch.gateway.server import Gateway
 from carewatch.local.kafka import LocalKafka
@@ -156,6 +158,40 @@ def padded(size: int) -> bytes:
     """A body of exactly `size` bytes that means nothing."""
     head = b'{"object":"x","event":"inbox_updated","pad":"'
     return head + b"x" * (size - len(head) - 2) + b'"}'
+
+
+class WrongBroker:
+    """Kafka's clock, an hour behind the machine's."""
+
+    behind_ms = 3_600_000
+
+    async def __call__(self) -> int:
+        return system_clock() - self.behind_ms
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.broker
+async def test_nothing_is_taken_while_the_clock_is_wrong(kafka: LocalKafka) -> None:
+    """Neither before the first comparison nor after one that failed; the sender comes back."""
+    await have_topics(kafka.bootstrap_servers, COUNTS)
+    async with running(settings(kafka.bootstrap_servers)) as door:
+        await door.until_ready()
+        broker_time = WrongBroker()
+        keeper = Timekeeper(SteadyClock(), broker_time)
+        door.gateway._timekeeper = keeper
+        before = await door.post("generic", message(1))
+        await keeper.compare()
+        apart = await door.post("generic", message(1))
+        ready = await door.get("/readyz")
+        broker_time.behind_ms = 0
+        await keeper.compare()
+        right = await door.post("generic", message(1))
+
+    assert [one.status for one in (before, apart, right)] == [503, 503, 200]
+    assert apart.headers["Retry-After"] == "2"
+    assert ready[0] == 503
+    assert "this machine's clock is 3600.0 s ahead of Kafka's" in ready[1]
 
 
 async def test_refusals_need_no_kafka() -> None:

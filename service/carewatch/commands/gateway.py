@@ -10,7 +10,7 @@ import click
 from prometheus_client import disable_created_metrics
 
 from carewatch.bootstrap import build_gateway
-from carewatch.clock import system_clock
+from carewatch.clock import SteadyClock
 from carewatch.commands.options import config_option
 from carewatch.settings import Settings, load_settings
 
@@ -31,7 +31,7 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    gateway = build_gateway(settings, system_clock)
+    gateway = build_gateway(settings, SteadyClock())
     await gateway.start()
     try:
         click.echo(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry
 
-from carewatch.clock import Clock
+from carewatch.clock import Clock, SteadyClock
 from carewatch.domain.errors import CarewatchError, Retryable
 from carewatch.engine.changelog import KafkaLog
 from carewatch.engine.cluster import check_counts, partition_counts
@@ -26,11 +26,12 @@ from carewatch.engine.orders import Orders
 from carewatch.engine.ports import Log, TransactionalProducer
 from carewatch.engine.sealing import Seal, SealingProducer
 from carewatch.engine.ticker import Ticker
+from carewatch.engine.timekeeper import AppendTime, Timekeeper
 from carewatch.engine.topics import audit_topics
 from carewatch.engine.transaction import KafkaTransaction
 from carewatch.processors.base import Processor
 from carewatch.settings import Settings
-from carewatch.wire.topics import COMMANDS, EVENTS, TOPICS
+from carewatch.wire.topics import COMMANDS, EVENTS, PROBE, TOPICS
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ class Engine:
 
     `start` returns when the cluster was found in order and the groups are being joined; `failed`
     waits for a bug; `stop` flushes, leaves and frees everything in some seconds. `orders` is what
-    operators order by `care.commands`; without it nobody can.
+    operators order by `care.commands`; without it nobody can. A SteadyClock claims to be right: it
+    ticks only while it agrees with Kafka's. Any other clock is a test's, and believed.
     """
 
     def __init__(
@@ -69,6 +71,11 @@ class Engine:
         if self._failpoints is not None:
             self._log = FailingLog(self._log, self._failpoints)
             self._observer = Observers(self._observer, FailingObserver(self._failpoints))
+        self._timekeeper = (
+            Timekeeper(clock, AppendTime(self._options), self._metrics.clock_ahead)
+            if isinstance(clock, SteadyClock) and EVENTS in {one.reads for one in processors}
+            else None
+        )
         self._health: HealthServer | None = None
         self._lanes: list[Lane] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -101,6 +108,8 @@ class Engine:
         """None when everything that was assigned is worked on, else why not. Only reads."""
         if self._stage != "running":
             return self._stage
+        if self._timekeeper is not None and self._timekeeper.unready is not None:
+            return self._timekeeper.unready
         refused = self.refused
         if refused:
             return "; ".join(refused.values())
@@ -162,13 +171,9 @@ class Engine:
             self._spawn(lane.failed())
         for lane in self._lanes:
             if lane.processor.reads == EVENTS:
-                ticker = Ticker(
-                    topic=EVENTS,
-                    owned=lambda lane=lane: lane.live,  # type: ignore[misc]
-                    clock=self._clock,
-                    options=self._options,
-                )
-                self._spawn(ticker.run())
+                self._spawn(self._ticker(lane).run())
+        if self._timekeeper is not None:
+            self._spawn(self._timekeeper.run())
         self._spawn(self._announce(started))
 
     async def stop(self) -> None:
@@ -206,6 +211,8 @@ class Engine:
         }
         if self._orders is not None:
             topics.add(COMMANDS)
+        if self._timekeeper is not None:
+            topics.add(PROBE)
         known = [topic for topic in TOPICS if topic.name in topics]
         while self._stage != "stopping":
             try:
@@ -243,6 +250,16 @@ class Engine:
         )
         for notice in self.notices():
             logger.warning("%s", notice)
+
+    def _ticker(self, lane: Lane) -> Ticker:
+        keeper = self._timekeeper
+        return Ticker(
+            topic=EVENTS,
+            owned=lambda: lane.live,
+            believed=lambda: keeper is None or keeper.unready is None,
+            clock=self._clock,
+            options=self._options,
+        )
 
     def _producer(self, transactional_id: str) -> TransactionalProducer:
         producer: TransactionalProducer = KafkaTransaction(

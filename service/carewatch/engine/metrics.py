@@ -93,6 +93,10 @@ class ProcessMetrics(Observer):
         self._rebalances = counter(
             "care_rebalances_total", "Times the group dealt its partitions out anew.", "stage"
         )
+        self._clock_ahead = gauge(
+            "care_clock_ahead_seconds",
+            "By how much this process's clock is ahead of Kafka's, by the last comparison.",
+        )
         self._restores = counter("care_restores_total", "Partitions restored.", "stage")
         self._restored_rows = counter("care_restored_rows_total", "Changelog rows read.", "stage")
         gauge("care_build_info", "Always 1; the version is a label.", "version").labels(
@@ -121,6 +125,10 @@ class ProcessMetrics(Observer):
     def state(self, state: str) -> None:
         """One of STATES."""
         self._state.state(state)
+
+    def clock_ahead(self, ms: int) -> None:
+        """By how much the clock is ahead of the broker's, negative when it is behind."""
+        self._clock_ahead.set(ms / 1000)
 
     def partitions(self, topic: str, count: int) -> None:
         """How many partitions `topic` has."""

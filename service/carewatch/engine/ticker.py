@@ -28,18 +28,23 @@ _FAILED: Final = (KafkaError, TimeoutError, OSError, AssertionError)
 
 
 class Ticker:
-    """Writes the clock into `topic`, for the partitions that `owned` names at that moment."""
+    """Writes the clock into `topic`, for the partitions that `owned` names at that moment.
+
+    While the clock is not `believed` nothing is written: a wrong tick cannot be taken back.
+    """
 
     def __init__(
         self,
         *,
         topic: str,
         owned: Callable[[], Iterable[int]],
+        believed: Callable[[], bool] = lambda: True,
         clock: Clock,
         options: dict[str, Any],
     ) -> None:
         self._topic = topic
         self._owned = owned
+        self._believed = believed
         self._clock = clock
         self._options = options
         self._producer: AIOKafkaProducer | None = None
@@ -54,6 +59,8 @@ class Ticker:
                 if at <= last:
                     continue
                 last = at
+                if not self._believed():
+                    continue
                 try:
                     async with asyncio.timeout(SEND_SECONDS):
                         await self._tick(at)

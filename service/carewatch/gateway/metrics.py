@@ -48,6 +48,11 @@ class GatewayMetrics:
             "Bytes of bodies that are held right now.",
             registry=registry,
         )
+        self.clock_ahead = Gauge(
+            "care_clock_ahead_seconds",
+            "By how much this process's clock is ahead of Kafka's, by the last comparison.",
+            registry=registry,
+        )
         build = Gauge(
             "care_build_info", "Always 1; the version that runs.", ("version",), registry=registry
         )

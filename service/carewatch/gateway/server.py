@@ -12,6 +12,7 @@ from carewatch.channels.base import RawRequest, Reply
 from carewatch.channels.outcomes import STATUS, RequestOutcome
 from carewatch.clock import Clock
 from carewatch.domain.errors import ConfigError
+from carewatch.engine.timekeeper import Timekeeper
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Publisher
 from carewatch.gateway.receive import Receiver
@@ -42,12 +43,15 @@ class Gateway:
         receiver: Receiver,
         publishers: tuple[Publisher, ...],
         metrics: GatewayMetrics,
+        timekeeper: Timekeeper | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._receiver = receiver
         self._publishers = publishers
         self._metrics = metrics
+        self._timekeeper = timekeeper
+        self._keeping: asyncio.Task[None] | None = None
         self._in_flight = 0
         self._runners: list[web.AppRunner] = []
         self.url = ""
@@ -57,6 +61,8 @@ class Gateway:
         """Listens; connects to Kafka in the background. Raises ConfigError for a taken port."""
         for publisher in self._publishers:
             publisher.start()
+        if self._timekeeper is not None:
+            self._keeping = asyncio.create_task(self._timekeeper.run())
         hooks = web.Application()
         hooks.router.add_route("*", "/hooks/{channel}/{account}", self._hook)
         hooks.router.add_get("/livez", _live)
@@ -76,6 +82,10 @@ class Gateway:
         for runner in self._runners:
             await runner.cleanup()
         self._runners.clear()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+            self._keeping = None
         await asyncio.gather(*(publisher.stop() for publisher in self._publishers))
 
     async def _listen(self, app: web.Application, host: str, port: int, setting: str) -> str:
@@ -120,6 +130,9 @@ class Gateway:
     async def _answer(self, channel: str, request: web.Request) -> tuple[RequestOutcome, Reply]:
         if request.method not in ("GET", "POST"):
             return _refused(RequestOutcome.WRONG_METHOD)
+        if self._timekeeper is not None and self._timekeeper.unready is not None:
+            # Its arrival could not be told; a sender that comes back meets a clock that is right.
+            return _refused(RequestOutcome.UNAVAILABLE)
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             return _refused(RequestOutcome.ENCODED)
         limit = self._receiver.limit_of(channel, self._settings.body_limit_bytes)
@@ -159,6 +172,8 @@ class Gateway:
     async def _ready(self, request: web.Request) -> web.Response:
         del request
         reasons = [reason for p in self._publishers if (reason := p.unready) is not None]
+        if self._timekeeper is not None and self._timekeeper.unready is not None:
+            reasons.append(self._timekeeper.unready)
         return web.json_response(
             {"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200
         )

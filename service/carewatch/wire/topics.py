@@ -65,6 +65,7 @@ DEAD = "care.dead"
 TEXT = "care.text"
 RULEBOOKS = "care.rulebooks"
 COMMANDS = "care.commands"
+PROBE = "care.probe"
 
 
 def _state(stage: str, count: Count) -> Topic:
@@ -93,6 +94,18 @@ TOPICS: tuple[Topic, ...] = (
         schema="care.commands.v1",
         writers=("commands",),
         readers=("worker",),
+    ),
+    Topic(
+        name=PROBE,
+        key="-",
+        value="nothing: the broker's append time is the answer (internal)",
+        count="one",
+        cleanup="delete",
+        retention_ms=DAY_MS // 24,
+        schema=None,
+        writers=("gateway", "worker"),
+        readers=(),
+        config={"message.timestamp.type": "LogAppendTime"},
     ),
     Topic(
         name=RULEBOOKS,
