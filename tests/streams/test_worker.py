@@ -8,15 +8,21 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 
+from carewatch.clock import system_clock
 from carewatch.engine.catalogue import plan_topics
 from carewatch.engine.topics import apply_topics
 from carewatch.local.kafka import LocalKafka
 from carewatch.settings import KafkaSettings
+from carewatch.wire.hand_overs import is_hand_over
+from carewatch.wire.partitions import partition_of
 from carewatch.wire.topics import COMMANDS as COMMANDS_TOPIC
+from carewatch.wire.topics import EVENTS, FACTS
 from support import agent_worker
-from support.lab import produce
+from support.envelopes import START, Event, encode, event, message
+from support.lab import eventually, produce, read_committed
 
 pytestmark = pytest.mark.broker
 
@@ -156,3 +162,52 @@ async def test_a_worker_that_never_saw_a_broker_stops(kafka: LocalKafka, tmp_pat
             assert await started.stopped_by(signal.SIGTERM) == 0
     finally:
         await asyncio.to_thread(kafka.start)
+
+
+PARTITIONS = {"c2": 1, "c4": 0}
+"""A child and its parent, and where they stand."""
+
+
+async def send(kafka: LocalKafka, one: Event) -> None:
+    key = one["partitionkey"]
+    assert PARTITIONS[key] == partition_of(key.encode(), len(PARTITIONS))
+    await produce(kafka.bootstrap_servers, EVENTS, [key], PARTITIONS[key], encode(one))
+
+
+async def test_a_merge_reaches_the_parent_in_another_partition_once_whoever_is_killed(
+    kafka: LocalKafka, tmp_path: Path
+) -> None:
+    """The one record that flows upstream is part of the transaction of what caused it."""
+    began = system_clock() - START - 5000
+    lifecycle = {"to": "merged", "merged_into": "c4"}
+    merged = event(
+        "conversation.merged", began + 1000, id_="m", key="c2", actor="agent", lifecycle=lifecycle
+    )
+
+    async def handed_over() -> int:
+        found = await read_committed(kafka.bootstrap_servers, EVENTS, PARTITIONS["c4"])
+        return sum(is_hand_over(one.value) for one in found)
+
+    async def arrived() -> bool:
+        return await handed_over() > 0
+
+    async def answered() -> bool:
+        found = await read_committed(kafka.bootstrap_servers, FACTS, PARTITIONS["c4"])
+        said = [orjson.loads(one.value)["data"] for one in found if one.value is not None]
+        waited = [one["calendar_ms"] for one in said if one.get("metric") == "reply_time"]
+        return waited == [3000]
+
+    async with worker(kafka, tmp_path, "carewatch") as first:
+        await first.says(RESTORED)
+        await send(kafka, message(began, id_="q", key="c2"))
+        await send(kafka, merged)
+        await eventually(arrived)
+        await first.stopped_by(signal.SIGKILL)
+    async with worker(kafka, tmp_path, "carewatch") as second:
+        await second.says(RESTORED)
+        reply = message(began + 3000, id_="r", key="c4", actor="agent", actor_key="a1")
+        await send(kafka, reply)
+        await eventually(answered)
+        assert await second.stopped_by(signal.SIGTERM) == 0
+
+    assert (await answered(), await handed_over()) == (True, 1)
