@@ -43,6 +43,9 @@ class Held(NamedTuple):
 DUE_WITHIN: Final = {"15m": 15 * 60_000, "30m": 30 * 60_000, "60m": 60 * 60_000}
 """The label `within` of `sla_due_within`, in milliseconds."""
 
+SOON_MS: Final = 60 * 60_000
+"""So long before its end a snooze is due (`snoozed_due`)."""
+
 _ALL_OF_TENANT: Final = ("none", "none", "normal")
 _BY_AGENT: Final = "_by_agent"
 _EVALUATIONS: Final = BY_ID["sla_evaluations"]
@@ -157,6 +160,9 @@ def held(tenant: str, state: Conversation) -> tuple[Held, ...]:
         return ()
     base = (tenant, state.channel, state.queue, state.priority)
     out = [Held("open_conversations", (*base, name)) for name in _states(state)]
+    if session is not None and state.status == "snoozed" and state.snoozed_until is not None:
+        soon = state.snoozed_until - SOON_MS
+        out.append(Held("open_conversations", (*base, "snoozed_due"), soon))
     if session is not None:
         out.append(Held("oldest_open", base, session.opened_at))
     if turn is not None:
@@ -205,10 +211,12 @@ def _by_time(state: Conversation, base: tuple[str, str, str, str]) -> Iterator[H
         instance = owed.instance
         if instance is None or instance.state == "breached" or owed.spans[-1].paused:
             continue
-        promised = (instance.promise.policy, owed.target)
+        due_at, promised = instance.due_at, (instance.promise.policy, owed.target)
+        if due_at is None:
+            continue
         for within, ms in DUE_WITHIN.items():
-            yield Held("sla_due_within", (*base, *promised, within), instance.due_at - ms)
-        yield Held("next_due", (base[0], *_ALL_OF_TENANT), instance.due_at, promised)
+            yield Held("sla_due_within", (*base, *promised, within), due_at - ms)
+        yield Held("next_due", (base[0], *_ALL_OF_TENANT), due_at, promised)
 
 
 def _states(state: Conversation) -> Iterator[str]:

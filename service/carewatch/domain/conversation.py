@@ -214,6 +214,7 @@ class Conversation(msgspec.Struct, array_like=True):
     stated: str | None = None  # the lifecycle state last stated in the session
     spoken: bool = False  # a customer wrote, and needs a reply, since it was stated
     cycles: dict[str, int] = {}
+    snoozed_until: int | None = None  # when it is meant to come back, if it is snoozed
     last_order: Order | None = None
     last_timer_at: int | None = None
     unacted: tuple[Asked, ...] = ()  # what customers wrote since anybody did something about it

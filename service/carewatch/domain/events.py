@@ -78,6 +78,7 @@ class StatusChanged(_Event, frozen=True, tag=3, kw_only=True):
 
     `agent` is the agent who did it (R11), None when it was nobody of the staff; `from_bot` whether
     the source says that the bot had it before, None if it says nothing (then what is known counts).
+    `until` is when a snoozed one is meant to come back.
     """
 
     to: str
@@ -85,6 +86,7 @@ class StatusChanged(_Event, frozen=True, tag=3, kw_only=True):
     by_customer: bool = False
     from_bot: bool | None = None
     agent: str | None = None
+    until: int | None = None
 
 
 class Assigned(_Event, frozen=True, tag=4, kw_only=True):

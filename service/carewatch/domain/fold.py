@@ -235,6 +235,7 @@ def _status(step: Step, event: StatusChanged) -> None:
     elif to in ("pending", "snoozed"):
         sessions.change_state(step, to)
         obligations.state_changed(step, to)
+        state.snoozed_until = event.until
     elif to in ("resolved", "closed"):
         sessions.end_session(
             step,

@@ -30,6 +30,7 @@ from carewatch.domain.policy import Books
 
 Labels = tuple[str, ...]
 _NEVER: Final = -(2**62)
+_SPREAD: Final = (Distribution, Total)
 
 
 class PaneKey(NamedTuple):
@@ -262,7 +263,7 @@ class Panes:
 def _put(body: Accumulator, index: int, amount: int, sign: int, of: int) -> None:
     if isinstance(body, Count):
         body.add(sign * amount)
-    elif isinstance(body, Distribution | Total):
+    elif isinstance(body, _SPREAD):
         body.put(index, amount, sign)
     elif isinstance(body, Ratio):
         body.add(amount, of, sign)

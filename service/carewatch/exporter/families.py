@@ -140,7 +140,7 @@ FAMILIES: tuple[Family, ...] = (
         "care_open_conversations",
         "gauge",
         "open_conversations",
-        "Open sessions by lifecycle state; also unassigned, unattended and workable ones.",
+        "Open sessions by lifecycle state; also unassigned, unattended, workable and snoozed_due.",
         ("state",),
     ),
     _from("care_queue_length", "gauge", "queue_length", "Conversations in a queue."),

@@ -177,6 +177,7 @@ def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | No
                 by_customer=data.actor.kind == "customer",
                 from_bot=None if lifecycle.from_ is None else lifecycle.from_ == "bot",
                 agent=(data.actor.key or "unknown") if data.actor.kind == "agent" else None,
+                until=None if lifecycle.until is None else parse_time(lifecycle.until),
                 **head,
             )
         case "care.conversation.assigned":

@@ -19,7 +19,7 @@ from carewatch.domain.metric import (
 
 BACKLOG_STATES: Final = (
     *("new", "bot", "queued", "open", "pending", "snoozed"),
-    *("unassigned", "unattended", "workable"),
+    *("unassigned", "unattended", "workable", "snoozed_due"),
 )
 """The label `state` of `open_conversations`: lifecycle states first, then what people look for."""
 
@@ -54,8 +54,9 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Resolved with exactly one public message of a person, of those resolved.",
     ),
     gauge(
-        "open_conversations", "R12, R16, E18",
-        "Open sessions by lifecycle state; also unassigned, unattended and workable ones.",
+        "open_conversations", "R12, R16, E18, W10",
+        "Open sessions by lifecycle state; also unassigned, unattended and workable ones, and those"
+        " whose snooze ends within an hour.",
         ("state",), sisters=("agent",),
     ),
     gauge(
