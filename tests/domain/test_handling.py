@@ -2,7 +2,7 @@
 
 import pytest
 
-from carewatch.domain.rulebook import Channels, Document
+from carewatch.domain.rulebook import Channels, Document, Profile
 from support.envelopes import START, Event, event, message
 from support.told import Series, told
 
@@ -113,6 +113,15 @@ def test_a_comment_takes_the_time_until_it_is_complete() -> None:
     assert times(NEEDED, reply, done, rules=COMMENTS) == {("open",): [8 * MINUTE]}
     assert times(NEEDED, reply, pending, done, rules=COMMENTS) == {("open",): [6 * MINUTE]}
     assert times(NEEDED, done, rules=COMMENTS) == {}
+
+
+def test_a_profile_may_choose_another_way() -> None:
+    desk = Channels(
+        profiles={"desk": Profile(handle_time="agent_work")}, channels={"whatsapp": "desk"}
+    )
+    events = [asked(), wrote(30_000), status(5 * MINUTE, "resolved")]
+
+    assert times(*events, rules=Document(channels=desk)) == {("agent_work",): [5 * MINUTE]}
 
 
 def test_the_time_belongs_to_who_acted_last() -> None:

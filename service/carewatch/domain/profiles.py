@@ -1,17 +1,13 @@
 """How channels behave: the shipped profiles, and those of the rulebook on top."""
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 from carewatch.domain.durations import parse_duration
-from carewatch.domain.rulebook import Channels, Profile
+from carewatch.domain.rulebook import Channels, HandleTime, Profile
 
 HOUR_MS: Final = 3_600_000
 MINUTE_MS: Final = 60_000
-
-
-HandleTime = Literal["activity", "agent_work", "open", "phases"]
-"""How the time that people spend on a contact is measured (see `domain.handling`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,4 +93,6 @@ def _with(rules: ProfileRules, written: Profile) -> ProfileRules:
         rules = replace(rules, reopen_within_ms=parse_duration(written.reopen_within))
     if written.short_abandon is not None:
         rules = replace(rules, short_abandon_ms=parse_duration(written.short_abandon))
+    if written.handle_time is not None:
+        rules = replace(rules, handle_time=written.handle_time)
     return rules

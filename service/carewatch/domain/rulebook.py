@@ -33,6 +33,10 @@ TARGETS: tuple[Target, ...] = (
 """All targets, in the order in which records of one instant are written."""
 
 
+HandleTime = Literal["activity", "agent_work", "open", "phases"]
+"""How the time that people spend on a contact is measured (see `domain.handling`)."""
+
+
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Unknown keys are refused: a misspelt key must not be silently ignored."""
 
@@ -174,6 +178,7 @@ class Profile(_Strict, frozen=True, kw_only=True):
     implicit_queue: bool | None = None
     reopen_within: str | None = None
     short_abandon: str | None = None
+    handle_time: HandleTime | None = None
 
 
 class Channels(_Strict, frozen=True, kw_only=True):
