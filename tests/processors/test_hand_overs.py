@@ -144,6 +144,7 @@ def test_a_merge_without_an_open_session_is_ignored() -> None:
 
     assert inherited(outputs) == []
     assert sessions(outputs, "c2") == ["0: opened by customer", "2: resolved by customer"]
+    assert total(outputs, "ignored_events") == 1
 
 
 def test_labels_of_the_parent_stay_its_own() -> None:

@@ -24,12 +24,16 @@ def merge(step: Step, event: Merged) -> None:
     """Ends the session (R16), its turn, stay and SLA clocks; hands the open turn over (E14).
 
     A merge into itself changes nothing, since nobody else would answer. Both this and a turn
-    that was handed over too often are counted in `dropped_merges`.
+    that was handed over too often are counted in `dropped_merges`; a merge without an open
+    session is ignored (`ignored_events`).
     """
     state = step.state
     state.has_lifecycle = state.has_lifecycle or event.stated
     if event.itself:
         step.count_event(_DROPPED)
+        return
+    if state.session is None:
+        step.count_event("ignored_events")
         return
     turn = state.turn
     if turn is not None and event.into is not None:
