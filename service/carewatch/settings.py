@@ -105,6 +105,9 @@ class WorkerSettings(_Strict, frozen=True):
     session_timeout_ms: Annotated[
         Millis, Meta(description="a silent worker loses its partitions after this")
     ] = 6000
+    hang_timeout_ms: Annotated[
+        Millis, Meta(description="a main loop that hangs for this long ends the process, exit 70")
+    ] = 30_000
     transaction_timeout_ms: Annotated[
         Millis, Meta(description="the broker ends a transaction left open after this")
     ] = 10_000

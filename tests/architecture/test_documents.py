@@ -6,10 +6,13 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from prometheus_client import CollectorRegistry
 
 from carewatch.channels import CHANNELS
 from carewatch.cli import COMMANDS, main
 from carewatch.domain.metrics import CATALOGUE
+from carewatch.engine.failpoints import FAILPOINTS
+from carewatch.engine.metrics import ProcessMetrics
 from carewatch.overrides import list_variables
 from carewatch.settings import Settings
 
@@ -80,6 +83,29 @@ def test_every_metric_is_documented_as_the_catalogue_says(pytestconfig: pytest.C
     if pytestconfig.getoption("update_tables"):
         update_rows(ROOT / "docs" / "metrics.md", "metrics", expected)
     assert rows_between(ROOT / "docs" / "metrics.md", "metrics") == expected
+
+
+def test_every_metric_of_a_worker_is_documented(pytestconfig: pytest.Config) -> None:
+    registry = CollectorRegistry()
+    ProcessMetrics(registry, lambda: 0)
+    expected = []
+    for collector in registry._collector_to_names:
+        (family,) = collector.describe()
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = ", ".join(f"`{label}`" for label in getattr(collector, "_labelnames", ()))
+        expected.append([f"`{name}`", labels or "-", family.documentation])
+
+    if pytestconfig.getoption("update_tables"):
+        update_rows(ROOT / "docs" / "operations.md", "process metrics", expected)
+    assert rows_between(ROOT / "docs" / "operations.md", "process metrics") == expected
+
+
+def test_every_failpoint_is_documented(pytestconfig: pytest.Config) -> None:
+    expected = [[f"`{name}`", says] for name, says in FAILPOINTS.items()]
+
+    if pytestconfig.getoption("update_tables"):
+        update_rows(ROOT / "docs" / "operations.md", "failpoints", expected)
+    assert rows_between(ROOT / "docs" / "operations.md", "failpoints") == expected
 
 
 def test_the_readme_names_every_channel() -> None:

@@ -16,11 +16,12 @@ from carewatch.engine.catalogue import plan_topics
 from carewatch.engine.topics import apply_topics
 from carewatch.local.kafka import LocalKafka
 from carewatch.settings import KafkaSettings
+from carewatch.streams.app import EXIT_STUCK
 from carewatch.wire.hand_overs import is_hand_over
 from carewatch.wire.partitions import partition_of
 from carewatch.wire.topics import COMMANDS as COMMANDS_TOPIC
 from carewatch.wire.topics import EVENTS, FACTS
-from support import agent_worker
+from support import agent_worker, stuck_worker
 from support.envelopes import START, Event, encode, event, message
 from support.lab import eventually, produce, read_committed
 
@@ -111,7 +112,7 @@ async def test_an_agent_gets_raw_values_and_outlives_one_it_cannot_carry_out(
         await produce(kafka.bootstrap_servers, COMMANDS_TOPIC, ["k"], 0, b"fail")
         await produce(kafka.bootstrap_servers, COMMANDS_TOPIC, ["k"], 0, b"pause")
         await started.says("was not carried out")
-        await started.says("agent read b'pause'")
+        await started.says("agent read b'pause', with frozen state: True")
 
         assert await started.stopped_by(signal.SIGTERM) == 0
 
@@ -136,6 +137,15 @@ async def test_a_worker_stops_while_the_broker_is_gone(kafka: LocalKafka, tmp_pa
             assert await started.stopped_by(signal.SIGTERM) == 0
         finally:
             await asyncio.to_thread(kafka.start)
+
+
+async def test_a_stop_that_takes_too_long_ends_by_force(kafka: LocalKafka, tmp_path: Path) -> None:
+    """Nothing is lost by it: what was not committed never happened."""
+    script = (Path(sys.executable).name, str(Path(stuck_worker.__file__)))
+    async with worker(kafka, tmp_path, "stuck", script) as started:
+        await started.says(RESTORED)
+
+        assert await started.stopped_by(signal.SIGTERM) == EXIT_STUCK
 
 
 async def test_a_worker_waits_for_the_broker_and_then_works(

@@ -1,5 +1,6 @@
 """A worker process with an agent on `care.commands` that writes down what it reads."""
 
+import gc
 import sys
 
 from carewatch.clock import system_clock
@@ -14,7 +15,7 @@ from carewatch.wire.topics import COMMANDS
 async def _read(value: bytes) -> None:
     if value == b"fail":
         raise ValueError("this one cannot be carried out")
-    sys.stdout.write(f"agent read {value!r}\n")
+    sys.stdout.write(f"agent read {value!r}, with frozen state: {gc.get_freeze_count() > 1000}\n")
     sys.stdout.flush()
 
 

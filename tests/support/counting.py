@@ -5,6 +5,7 @@ source, so that a loss, a repeat or a wrong restore shows in the values.
 """
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 
 from carewatch.domain.errors import Refused
@@ -39,7 +40,7 @@ class Counting:
     def on_records(self, records: Sequence[Record]) -> Sequence[int]:
         """A record with the value `bug` stands for a defect of a processor.
 
-        One with the value `dead` cannot be understood.
+        One with the value `dead` cannot be understood, and at one with `hang` it is stuck.
         """
         dead: list[int] = []
         for record in records:
@@ -48,6 +49,8 @@ class Counting:
             self._next = record.offset + 1
             if record.value == b"bug":
                 raise ZeroDivisionError("a defect")
+            if record.value == b"hang":
+                time.sleep(3600)
             if record.value == b"quiet":
                 continue
             if record.value == b"dead":

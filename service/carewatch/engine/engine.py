@@ -24,6 +24,7 @@ from carewatch.engine.news import News
 from carewatch.engine.observer import Observer, Observers
 from carewatch.engine.orders import Orders
 from carewatch.engine.ports import Log, TransactionalProducer
+from carewatch.engine.pulse import Pulse, Watchdog
 from carewatch.engine.sealing import Seal, SealingProducer
 from carewatch.engine.ticker import Ticker
 from carewatch.engine.timekeeper import AppendTime, Timekeeper
@@ -76,6 +77,8 @@ class Engine:
             if isinstance(clock, SteadyClock) and EVENTS in {one.reads for one in processors}
             else None
         )
+        self._watchdog: Watchdog | None = None
+        self._restored = asyncio.Event()
         self._health: HealthServer | None = None
         self._lanes: list[Lane] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -121,7 +124,8 @@ class Engine:
 
     def notices(self) -> list[str]:
         """What people should know although work goes on. Only reads."""
-        return sorted({one for lane in self._lanes for one in lane.notices})
+        told = {one for lane in self._lanes for one in lane.notices}
+        return sorted(told | set(self._metrics.late_for_retention()))
 
     async def start(self) -> None:
         """Checks topics and counts, joins the groups, begins to tick.
@@ -166,6 +170,12 @@ class Engine:
             )
             self._lanes.append(lane)
         self._enter("restoring")
+        self._pulse = Pulse(
+            session_seconds=worker.session_timeout_ms / 1000, on_still=self._stood_still
+        )
+        self._watchdog = Watchdog(self._pulse, limit_seconds=worker.hang_timeout_ms / 1000)
+        self._spawn(self._pulse.run())
+        self._watchdog.start()
         for lane in self._lanes:
             await lane.start()
             self._spawn(lane.failed())
@@ -179,6 +189,8 @@ class Engine:
     async def stop(self) -> None:
         """Stops taking in, flushes what is in memory, leaves the groups, frees the port."""
         self._enter("stopping")
+        if self._watchdog is not None:
+            self._watchdog.stop()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -191,6 +203,10 @@ class Engine:
         self._tasks.clear()
         if self._failure is not None and not self._failure.done():
             self._failure.cancel()
+
+    async def restored(self) -> None:
+        """Waits until everything of the first assignment is restored, or was refused."""
+        await self._restored.wait()
 
     async def failed(self) -> None:
         """Waits until something failed that opening again does not mend, and raises it."""
@@ -242,14 +258,23 @@ class Engine:
         )
         logger.info(
             "exactly once: results, state and position in one transaction per partition; "
-            "restored %s rows for %s in %.1f s; metrics on port %s",
+            "restored %s rows from %s for %s in %.1f s; metrics on port %s",
             self._metrics.restored_rows,
+            ", ".join(lane.processor.changelog for lane in self._lanes),
             work,
             took,
             self.metrics_port,
         )
         for notice in self.notices():
             logger.warning("%s", notice)
+        self._restored.set()
+
+    async def _stood_still(self, seconds: float) -> None:
+        logger.warning(
+            "this process stood still for %.1f s, longer than its session: opening all again",
+            seconds,
+        )
+        await asyncio.gather(*(lane.stood_still() for lane in self._lanes))
 
     def _ticker(self, lane: Lane) -> Ticker:
         keeper = self._timekeeper

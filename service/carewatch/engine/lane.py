@@ -34,7 +34,6 @@ RETRY_SECONDS: Final = 0.5
 RETRY_MOST_SECONDS: Final = 5.0
 OPEN_AT_ONCE: Final = 4
 FLUSH_AT_ONCE: Final = 8
-BEAT_SECONDS: Final = 0.5
 
 
 class Lane:
@@ -106,7 +105,7 @@ class Lane:
         """Joins the group and begins; returns before partitions come."""
         self._orders.listen(self._heed)
         await self._group.start()
-        for work in (self._take_in(), self._reconcile(), self._report(), self._beat()):
+        for work in (self._take_in(), self._reconcile(), self._report()):
             self._spawn(work)
 
     async def stop(self) -> None:
@@ -123,6 +122,14 @@ class Lane:
         self._partitions.clear()
         if self._failure.done() and not self._failure.cancelled():
             self._failure.exception()
+
+    async def stood_still(self) -> None:
+        """This process was stopped for longer than its session: others may have taken over.
+
+        Everything in memory is dropped; it comes back through a proof of membership.
+        """
+        await asyncio.gather(*(partition.drop() for partition in self._partitions.values()))
+        self._group.changed.set()
 
     async def failed(self) -> None:
         """Waits for a bug: raises it when one of the loops ends by an exception."""
@@ -351,24 +358,6 @@ class Lane:
             for number, partition in self._partitions.items()
             if partition.durable_offset is not None
         }
-
-    async def _beat(self) -> None:
-        """Notices that this process stood still for longer than its session: others took over."""
-        loop = asyncio.get_running_loop()
-        session = self._settings.session_timeout_ms / 1000
-        while True:
-            before = loop.time()
-            await asyncio.sleep(BEAT_SECONDS)
-            gap = loop.time() - before
-            if gap < session:
-                continue
-            logger.warning(
-                "%s stood still for %.1f s, longer than its session: opening everything again",
-                self.processor.name,
-                gap,
-            )
-            await asyncio.gather(*(partition.drop() for partition in self._partitions.values()))
-            self._group.changed.set()
 
     def _spawn(self, work: Coroutine[Any, Any, None], *, keep: bool = True) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -8,9 +8,12 @@ from carewatch import __version__
 from carewatch.clock import Clock
 from carewatch.engine.observer import STOPS, Flushed, Observer
 from carewatch.wire.dead import REASONS
-from carewatch.wire.topics import DEAD, LATE
+from carewatch.wire.topics import BY_NAME, DEAD, LATE
 
 STATES: Final = ("starting", "restoring", "running", "refused", "stopping")
+
+LATE_PERCENT: Final = 50
+"""Of a topic's retention: who is further behind says so, while there is still time."""
 
 _FLUSH_BUCKETS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 8.0)
 
@@ -23,6 +26,7 @@ class ProcessMetrics(Observer):
         """Changelog rows read so far, by all partitions."""
         self._clock = clock
         self._sources: dict[str, str] = {}
+        self._behind: dict[tuple[str, int], int] = {}
         where = ("topic", "partition")
 
         def gauge(name: str, says: str, *labels: str) -> Gauge:
@@ -136,9 +140,23 @@ class ProcessMetrics(Observer):
 
     def lag(self, topic: str, partition: int, records: int, reached: int | None) -> None:
         """`records` are still to be fetched; `reached` is when the newest fetched was written."""
-        behind = (self._clock() - reached) / 1000 if records and reached is not None else 0.0
+        behind = max(0, self._clock() - reached) if records and reached is not None else 0
+        self._behind[topic, partition] = behind
         self._lag.labels(topic, partition).set(records)
-        self._lag_seconds.labels(topic, partition).set(max(0.0, behind))
+        self._lag_seconds.labels(topic, partition).set(behind / 1000)
+
+    def late_for_retention(self) -> list[str]:
+        """What people should know before Kafka removes records that were not read yet."""
+        told = []
+        for (topic, partition), behind in tuple(self._behind.items()):
+            kept = BY_NAME[topic].retention_ms if topic in BY_NAME else None
+            if kept is not None and behind > kept * LATE_PERCENT // 100:
+                told.append(
+                    f"{topic} partition {partition} is {behind / 3_600_000:.1f} h behind, and "
+                    f"Kafka removes its records after {kept / 3_600_000:.0f} h: make its "
+                    "retention.ms longer, or add workers"
+                )
+        return told
 
     def assigned(self, stage: str, partitions: frozenset[int]) -> None:
         self._rebalances.labels(stage).inc()
@@ -182,6 +200,7 @@ class ProcessMetrics(Observer):
 
     def closed(self, stage: str, partition: int) -> None:
         source = self._sources[stage]
+        self._behind.pop((source, partition), None)
         for family in (self._assigned, self._lag, self._lag_seconds):
             family.remove(source, partition)
         self._restoring.remove(f"care.state.{stage}", partition)

@@ -6,6 +6,7 @@ crash. The engine runs as a service of the app, on consumers and producers of it
 """
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -34,6 +35,10 @@ STOP_SECONDS: Final = 8.0
 
 EXIT_STUCK: Final = 70
 
+GC_THRESHOLDS: Final = (50_000, 20, 50)
+"""State is made of values without cycles: the collector finds next to nothing, so seldom is enough.
+"""
+
 
 class TopicAgent(NamedTuple):
     """What a Faust agent does with each record of a low-rate topic."""
@@ -58,6 +63,13 @@ class EngineService(Service):
     @Service.task
     async def _watch(self) -> None:
         await self._engine.failed()
+
+    @Service.task
+    async def _spare_restored_state(self) -> None:
+        """Millions of restored objects live as long as the process: no need to look at them."""
+        await self._engine.restored()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
 
 
 class _Boot(BootStrategy):
