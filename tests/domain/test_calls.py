@@ -2,7 +2,8 @@
 
 import pytest
 
-from support.envelopes import Event, event
+from carewatch.domain.rulebook import Document, Policy, TargetRule
+from support.envelopes import START, Event, event
 from support.told import Series, told
 
 
@@ -187,3 +188,51 @@ def test_a_call_that_the_business_makes_is_its_own_contact() -> None:
 
     assert "time_to_assignment" not in outbound
     assert told([phase(0, "started"), assigned])["time_to_assignment"] == {(): [5000]}
+
+
+def test_a_hand_off_during_a_call_leaves_nobody_waiting_for_a_message() -> None:
+    handoff = event(
+        "conversation.handoff", 5000, id_="h", actor="bot", channel="voice", handoff={"to": "human"}
+    )
+
+    assert "turns_opened" not in told([phase(0, "started"), handoff])
+    assert told([handoff])["turns_opened"] == {(): 1}
+
+
+def test_a_call_whose_end_nobody_tells_is_over_with_its_session() -> None:
+    resolved = event(
+        "conversation.status_changed", 60_000, id_="r", actor="agent", channel="voice",
+        lifecycle={"to": "resolved"},
+    )  # fmt: skip
+    handoff = event(
+        "conversation.handoff",
+        90_000,
+        id_="h",
+        actor="bot",
+        channel="voice",
+        handoff={"to": "human"},
+    )
+
+    assert told([*ANSWERED, resolved, handoff])["turns_opened"] == {(): 1}
+    ended = told([*ANSWERED, resolved, ENDED])
+    assert ended["handle_time"] == {("phases",): [60_000]}
+    assert ended["conversations"] == {("opened",): 1, ("resolved",): 1}
+
+
+def test_the_end_of_a_call_gives_up_what_was_promised_for_the_case() -> None:
+    policy = Policy(
+        policy="p",
+        version=1,
+        effective_from="2020-01-01T00:00:00Z",
+        order=1,
+        targets={"resolution": TargetRule(all="1m"), "queue_answer": TargetRule(all="20s")},
+    )
+    left = phase(30_000, "abandoned")
+
+    counted = told([phase(0, "started"), QUEUED, left], rules=Document(policies=[policy]))
+    later = told(
+        [phase(0, "started"), left], rules=Document(policies=[policy]), until=START + 120_000
+    )
+
+    assert counted["sla_breaches"] == {("p", "queue_answer"): 1}
+    assert "sla_breaches" not in later

@@ -203,11 +203,12 @@ def test_buttons_that_customers_click_and_prepared_answers_of_people_are_two_cou
         message(0, id_="m1", message={"kind": "choice"}),
         message(1000, id_="m2", actor="agent", message={"kind": "template"}),
         message(2000, id_="m3", actor="bot", message={"kind": "template"}),
+        message(2500, id_="m5", choice={"kind": "button", "id": "yes"}),
         message(3000, id_="m4", message={"kind": "choice"}),
         event("message.deleted", 4000, id_="d", message={"key": "m_m4"}),
     ]
 
     counted = told(events)
 
-    assert counted["quick_replies_clicked"] == {(): 1}
+    assert counted["quick_replies_clicked"] == {(): 2}
     assert counted["quick_replies_sent"] == {(): 1}

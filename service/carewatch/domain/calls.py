@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from carewatch.domain import handling, sessions
-from carewatch.domain.conversation import Spent, Step
+from carewatch.domain.conversation import Conversation, Spent, Step
 from carewatch.domain.episodes import CALLS_KEPT, LEGS_KEPT, Call
 from carewatch.domain.events import CallPhase, Summarised
 from carewatch.domain.facts import Tally
@@ -37,7 +37,7 @@ def reach(step: Step, event: CallPhase) -> None:
     elif event.phase == "missed":
         call = _missed(step, call, event)
     over = event.phase in LAST or (event.phase == "missed" and event.leg is None)
-    ends = over and not call.over
+    ends = over and call.ended_at is None
     if ends:
         call = replace(call, over=True, ended_at=step.at)
     _remember(step, call)
@@ -47,6 +47,11 @@ def reach(step: Step, event: CallPhase) -> None:
         left = event.by_customer or event.phase == "abandoned"
         gave_up = left and call.answered_at is None
         sessions.end_session(step, "closed", reason=f"call_{event.phase}", by_customer=gave_up)
+
+
+def is_on(state: Conversation) -> bool:
+    """Whether somebody is on the phone: who talks, or waits in a queue, waits for no message."""
+    return any(not call.over for call in state.calls)
 
 
 def sum_up(step: Step, event: Summarised) -> None:

@@ -7,6 +7,7 @@ conversation stays small however long it goes on.
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from carewatch.domain.facts import Labels
 
@@ -40,6 +41,13 @@ class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
     missed: tuple[tuple[str | None, str | None], ...] = ()  # leg and agent of unanswered offers
     over: bool = False
     summed_up: bool = False
+
+
+def all_over(calls: tuple[Call, ...]) -> tuple[Call, ...]:
+    """The session ended: no call goes on in it, whatever its source forgets to say."""
+    if all(call.over for call in calls):
+        return calls
+    return tuple(replace(call, over=True) for call in calls)
 
 
 class Mood(msgspec.Struct, frozen=True, array_like=True, gc=False):

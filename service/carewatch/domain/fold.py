@@ -299,6 +299,7 @@ def _handed_off(step: Step, *, to_people: bool) -> None:
         session.handed_at = step.at
     if session.unanswered_handoff_at is None:
         session.unanswered_handoff_at = step.at
-    turns.open_turn(step)
+    if not calls.is_on(step.state):
+        turns.open_turn(step)
     obligations.handed_off(step)
     queues.wait_since_handoff(step)

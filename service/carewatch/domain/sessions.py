@@ -14,6 +14,7 @@ from carewatch.domain import (
     turns,
 )
 from carewatch.domain.conversation import Conversation, Session, Spent, Step
+from carewatch.domain.episodes import all_over
 from carewatch.domain.facts import SessionFact
 
 Ending = Literal["resolved", "closed", "deleted", "merged", "idle", "spam"]
@@ -131,6 +132,7 @@ def end_session(
     matters.session_ended(step, session, ending)
     handling.session_ended(step, session, ending)
     after_hours.nobody_left(step)
+    state.calls = all_over(state.calls)
     if ending == "resolved":
         if not (by_customer or state.bot_has):
             actions.act(step, resolver)

@@ -259,11 +259,19 @@ def _message(data: Data, head: Mapping[str, Any]) -> events.Message:
         never_asks=never_asks,
         agent=actor.key if author in (Author.PERSON, Author.NOTE, Author.BOT) else None,
         reply_to=message.in_reply_to,
-        form=message.kind if message.kind in ("choice", "template") else None,
+        form=_form(data, author),
         language=message.lang if author is Author.CUSTOMER else None,
         fallback=message.fallback if author is Author.BOT else None,
         **head,
     )
+
+
+def _form(data: Data, author: Author) -> Literal["choice", "template"] | None:
+    """A click on what was offered, whatever the provider calls the message, or a template."""
+    kind = data.message.kind if data.message is not None else None
+    if author is Author.CUSTOMER and (kind == "choice" or data.choice is not None):
+        return "choice"
+    return "template" if kind == "template" else None
 
 
 def _annotated(data: Data, head: Mapping[str, Any]) -> Event | None:
