@@ -97,7 +97,7 @@ def _check_points(want: Record, outputs: list[Output]) -> None:
     for wanted in want.get("metrics", ()):
         labels = {k: v for k, v in wanted.items() if k not in _VALUES}
         found = [one for one in newest.values() if _fits(labels, one)]
-        if not found and not any(wanted.get(k) for k in ("count", "sum_ms", "value")):
+        if not found and not any(wanted.get(k) for k in ("count", "sum_ms", "value", "n", "d")):
             continue  # nothing published counts as zero
         assert len(found) == 1, (wanted, found)
         assert _fits(wanted, found[0]), (wanted, found[0])
@@ -115,7 +115,7 @@ def _check_points(want: Record, outputs: list[Output]) -> None:
         assert want["duplicates"] == counted
 
 
-_VALUES = ("count", "sum_ms", "value", "pane", "revision", "at")
+_VALUES = ("count", "sum", "sum_ms", "value", "n", "d", "pane", "revision", "at")
 
 
 def _metrics(outputs: Iterable[Output]) -> Iterable[Any]:

@@ -10,8 +10,9 @@ from itertools import product
 
 from carewatch.domain.board import Snapshot
 from carewatch.domain.catalogue.resolution import BACKLOG_STATES
+from carewatch.domain.contributions import DUE_WITHIN
 from carewatch.domain.metrics import CORRECTABLE
-from carewatch.domain.rulebook import TARGETS, Document
+from carewatch.domain.rulebook import TARGETS, Document, Tenant
 
 NONE = "none"
 OTHER = "other"
@@ -51,6 +52,7 @@ class Known:
 
     queues: dict[str, frozenset[str]] = field(default_factory=dict)
     policies: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    within: frozenset[str] = frozenset()
 
     def place(self, tenant: str, channel: str, queue: str) -> tuple[str, str, str]:
         """Tenant, channel and queue as they are shown."""
@@ -68,6 +70,8 @@ class Known:
         """The value of a metric's own label as it is shown."""
         if label == "policy":
             return value if value in self.policies or value == NONE else OTHER
+        if label == "within":
+            return value if value in self.within else OTHER
         closed = _CLOSED.get(label)
         return value if closed is None or value in closed else OTHER
 
@@ -118,7 +122,14 @@ def known_values(rulebook: Document | None, tenants: Iterable[str] = ()) -> Know
     policies: dict[str, set[str]] = {}
     for policy in document.policies:
         policies.setdefault(policy.policy, set()).update(policy.targets)
+    texts = {
+        text
+        for tenant in (Tenant(), *document.tenants.values())
+        for times in tenant.within.values()
+        for text in times
+    }
     return Known(
         queues=queues,
+        within=frozenset(texts | DUE_WITHIN.keys()),
         policies={name: tuple(sorted(targets)) for name, targets in policies.items()},
     )

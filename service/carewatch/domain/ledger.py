@@ -31,6 +31,7 @@ from carewatch.domain.events import (
 from carewatch.domain.facts import Result, Tally, instant
 from carewatch.domain.fold import fire_timers, fold_event, next_timer
 from carewatch.domain.history import BLOCK, History
+from carewatch.domain.late_changes import counted, late_change
 from carewatch.domain.policy import Books
 
 HISTORY_MS: Final = 48 * 3_600_000
@@ -116,11 +117,18 @@ def accept(
     """Takes an event in and says what changed; `clock` already knows of its arrival.
 
     `keep` is how many events can still be derived anew. An older revision of what was inherited
-    changes nothing.
+    changes nothing, nor what is said of a final message, which is counted (`late_changes`).
     """
     memory.recorded = max(memory.recorded, event.recorded)
-    if isinstance(event, Inherited) and _is_replaced(memory, event):
-        return advance(memory, clock, books)
+    late = late_change(event, memory.events, memory.state, clock - HISTORY_MS)
+    idle = late == "final" or (isinstance(event, Inherited) and _is_replaced(memory, event))
+    changes = advance(memory, clock, books) if idle else _take(memory, event, clock, books, keep)
+    if late == "final" or (late == "unknown" and memory.base is not None):
+        changes.append(Change(counted(event), 1, event.id, ""))
+    return changes
+
+
+def _take(memory: Memory, event: Event, clock: int, books: Books, keep: int) -> list[Change]:
     event = _after_its_question(memory, event)
     state = memory.state
     in_order = _is_newest(state, event) and (

@@ -54,7 +54,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Events that fit nothing: leaving a queue not entered, an end without an open session.",
     ),
     count("late_events", "R4", "Events beyond the allowed lateness."),
-    planned(count("late_changes", "R6a", "Deletions and annotations that came too late.")),
+    count("late_changes", "R6a", "Deletions and annotations that came too late."),
     count("late_facts", "W4", "Facts and withdrawals for a closed one-minute window."),
     count("dead_events", "R1", "Records that could not be understood."),
     count("clamped_future", "R3", "Events stamped after their arrival, taken at their arrival."),

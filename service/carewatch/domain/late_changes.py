@@ -1,0 +1,43 @@
+"""Deletions and annotations that come too late to change the message that they name (R6a)."""
+
+from typing import Literal
+
+from carewatch.domain import asked
+from carewatch.domain.conversation import Conversation
+from carewatch.domain.events import Annotated, Deleted, Event, Message
+from carewatch.domain.facts import NONE, Labels, Tally
+from carewatch.domain.history import History
+
+Verdict = Literal["final", "unknown"]
+
+
+def late_change(
+    event: Event, history: History, state: Conversation, final_before: int
+) -> Verdict | None:
+    """Whether the message that an event names is `final`, or `unknown`; None: it can change.
+
+    A message that waits for a reply is known beyond the history; but older than `final_before` it
+    waits whatever is said of it now. An unknown one is older than all that is known, or has not
+    come yet: it counts as final where there is anything older than the history, but is awaited.
+    """
+    if not isinstance(event, Deleted | Annotated):
+        return None
+    at = _instant(event.key, history, state)
+    if at is None:
+        return "unknown"
+    return "final" if at < final_before else None
+
+
+def counted(event: Event) -> Tally:
+    """One more of them, by channel alone, at its arrival."""
+    labels = Labels(event.channel, event.account, NONE, NONE, "normal", None, None, 0)
+    return Tally(labels, "late_changes", event.recorded)
+
+
+def _instant(key: str, history: History, state: Conversation) -> int | None:
+    for one in history.naming(key):
+        if isinstance(one, Message) and one.key == key:
+            return one.at
+    waiting = (*state.unacted, *(state.turn.asked if state.turn is not None else ()))
+    known = asked.find(waiting, key)
+    return known.at if known is not None else None
