@@ -1,17 +1,19 @@
 """Laws of merge: how facts are spread, ordered, cut and resumed makes no difference."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from carewatch.domain.aggregates import Accumulator, Count, Distribution, Gauge, Instant, Total
-from carewatch.domain.points import Spread
+from carewatch.domain.metric import ROLLING, TUMBLING
+from carewatch.domain.points import Point, Spread
 from carewatch.processors.base import Output, Record
 from carewatch.wire.partials import accumulator_type
-from carewatch.wire.points import decode_point
+from carewatch.wire.points import decode_point, point_key
 from support.partial_log import (
     BASE,
     T0,
@@ -22,10 +24,15 @@ from support.partial_log import (
     newest,
     outputs_of,
     partial_record,
+    points_of,
 )
 
-MINUTE = 60_000
+MINUTE, DAY = 60_000, 86_400_000
 END = T0 + 5 * MINUTE
+MIDNIGHT = T0 - 11 * 3_600_000
+"""In Berlin: where days begin, merge is told."""
+
+SIZES = {str(name): size for name, size in TUMBLING.items()}
 MESSAGES = (*BASE, "inbound", "customer")
 
 
@@ -49,13 +56,19 @@ facts = st.lists(
 )
 
 
+def windows_of(at: int) -> list[tuple[str, int | None]]:
+    """Every window an instant lies in, and its start."""
+    aligned = [(name, at - at % size) for name, size in SIZES.items()]
+    return [*aligned, ("1d", MIDNIGHT), ("total", None)]
+
+
 def panes_of(mine: list[Fact], until: int) -> dict[tuple[str, str, int | None], Accumulator]:
     """What a source partition knows after a second, recomputed from its facts."""
     panes: dict[tuple[str, str, int | None], Accumulator] = {}
     waiting = [fact for fact in mine if fact.second <= until]
     for fact in waiting:
         at = T0 + fact.second * 1000
-        for window, start in (("1m", at - at % MINUTE), ("1h", T0), ("total", None)):
+        for window, start in windows_of(at):
             name = ("reply_time", window, start)
             spread = panes.setdefault(name, accumulator_type("reply_time", window)())
             assert isinstance(spread, Distribution | Total)
@@ -71,8 +84,13 @@ def panes_of(mine: list[Fact], until: int) -> dict[tuple[str, str, int | None], 
     return panes
 
 
-def source_log(everything: list[Fact], partition: int, sources: int) -> list[tuple[bytes, bytes]]:
-    """What one source partition writes: at each second of a fact its panes, then its clock."""
+def source_log(
+    everything: list[Fact], partition: int, sources: int, *, forgets: bool = False
+) -> list[tuple[bytes, bytes]]:
+    """What one source partition writes: at each second of a fact its panes, then its clock.
+
+    One that `forgets` has at the end no gauge any more.
+    """
     mine = [fact for fact in everything if fact.owner % sources == partition]
     pairs: list[tuple[bytes, bytes]] = []
     for second in sorted({fact.second for fact in mine}):
@@ -87,9 +105,16 @@ def source_log(everything: list[Fact], partition: int, sources: int) -> list[tup
                     partition=partition,
                     position=second + 1,
                     labels=labels,
+                    end=MIDNIGHT + DAY if window == "1d" else None,
+                    closes=MIDNIGHT + DAY + 3_600_000 if window == "1d" else None,
                 )
             )
         pairs.append(clock_record(T0 + (second + 1) * 1000, partition=partition, sources=sources))
+    if mine and forgets:
+        pairs += [
+            partial_record(metric, "now", None, None, partition=partition, position=1000)
+            for metric in ("waiting_conversations", "oldest_unanswered")
+        ]
     pairs.append(clock_record(END, partition=partition, sources=sources))
     return pairs
 
@@ -111,19 +136,28 @@ def interleaved(
     return as_records(pairs)
 
 
-def final(log: list[Record]) -> dict[bytes, tuple[object, object]]:
+def final(log: list[Record]) -> dict[bytes, Point]:
+    """The newest point of every key, but for what says how it came about."""
     outputs = outputs_of(log)
     assert {output.topic for output in outputs} <= {"care.metrics"}
-    return {key: value for key, value in newest(outputs).items() if b"|heartbeat|" not in key}
+    kept = newest(outputs)
+    return {
+        point_key(point.metric, point.labels, point.window, point.start): replace(
+            point, pane="early", revision=0, time=0
+        )
+        for point in points_of(outputs)
+        if point.metric != "heartbeat"
+        and point_key(point.metric, point.labels, point.window, point.start) in kept
+    }
 
 
-@given(everything=facts, sources=st.integers(1, 16), draw=st.data())
+@given(everything=facts, sources=st.integers(1, 16), forgets=st.booleans(), draw=st.data())
 @settings(max_examples=60, deadline=None)
 def test_any_partitioning_and_interleaving_give_the_same_final_points(
-    everything: list[Fact], sources: int, draw: st.DataObject
+    everything: list[Fact], sources: int, forgets: bool, draw: st.DataObject
 ) -> None:
-    one = final(as_records(source_log(everything, 0, 1)))
-    many = [source_log(everything, p, sources) for p in range(sources)]
+    one = final(as_records(source_log(everything, 0, 1, forgets=forgets)))
+    many = [source_log(everything, p, sources, forgets=forgets) for p in range(sources)]
 
     assert final(draw.draw(interleaved(many, repeats=True))) == one
 
@@ -151,6 +185,27 @@ def test_neither_flushes_nor_restores_change_a_byte(
             assert stage.restore(changelog.as_rows(), changelog.marker) == high
 
     assert outputs == outputs_of(log)
+
+
+@given(everything=facts, sources=st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_minutes_add_up_to_every_longer_window_and_to_the_last_ones(
+    everything: list[Fact], sources: int
+) -> None:
+    logs = [source_log(everything, p, sources) for p in range(sources)]
+    found = [p for p in final(as_records(chain(*logs))).values() if p.metric == "reply_time"]
+    counts = {(p.window, p.start): p.value.count for p in found if isinstance(p.value, Spread)}
+    minutes = {start: n for (window, start), n in counts.items() if window == "1m"}
+
+    for point in found:
+        if point.window in ("1m", "total"):
+            continue
+        low, high = point.start or 0, point.end or 0
+        inside = [n for start, n in minutes.items() if start is not None and low <= start < high]
+        assert counts[point.window, point.start] == sum(inside)
+    assert counts.get(("total", None), 0) == sum(minutes.values())
+    last = {p.window: p.end for p in found if p.window in ROLLING}
+    assert last == (dict.fromkeys(ROLLING, END) if minutes else {})
 
 
 @given(everything=facts, sources=st.integers(1, 4), draw=st.data())
@@ -184,7 +239,7 @@ def test_percentiles_are_nearest_ranks_within_two_percent(
     found = final(as_records(pairs))
 
     [spread] = [
-        value for key, (value, _) in found.items() if b"reply_time" in key and b"|total|" in key
+        point.value for key, point in found.items() if b"reply_time" in key and b"|total|" in key
     ]
     assert isinstance(spread, Spread)
     exact = sorted(values)[max(0, -(-len(values) * per_mille // 1000) - 1)]
