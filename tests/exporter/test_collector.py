@@ -68,6 +68,19 @@ def test_bucket_bounds_are_inclusive_and_cumulative() -> None:
     ]
 
 
+def test_ages_of_those_who_wait_are_cumulative_buckets_of_a_gauge_histogram() -> None:
+    text = page(SAMPLE)
+
+    series = 'care_open_wait_age_seconds_bucket{channel="web",le="%s",' + WEB[14:] + "}"
+    assert [value(text, series % le) for le in ("10.0", "15.0", "90.0", "120.0", "+Inf")] == [
+        "0.0",
+        "1.0",
+        "1.0",
+        "3.0",
+        "3.0",
+    ]
+
+
 def test_seconds_are_exact_decimals() -> None:
     text = page(SAMPLE)
 
@@ -133,7 +146,7 @@ def test_every_family_stands_at_zero_before_its_first_result() -> None:
         family.name
         for family in FAMILIES
         if family.kind != "instant"
-        and not re.search(rf"^{family.name}(_count)?\{{", text, re.MULTILINE)
+        and not re.search(rf"^{family.name}(_count|_bucket)?\{{", text, re.MULTILINE)
     ]
     assert absent == []
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from carewatch.domain.aggregates import Count, Gauge, Instant, Total
+from carewatch.domain.aggregates import CLASSIC, Ages, Count, Gauge, Instant, Total
 from carewatch.domain.board import Board
 from carewatch.domain.rulebook import Document, Policy, QueueRules, TargetRule, Tenant
 from carewatch.processors.base import Output
@@ -66,6 +66,8 @@ def sample_outputs(at: int = T0) -> list[Output]:
                 partial_record("oldest_unanswered", "now", None, Instant(at - 61_250), labels=web),
                 partial_record("oldest_unanswered", "now", None, Instant(at - 5), labels=urgent),
                 partial_record("oldest_unanswered", "now", None, Instant(None), labels=stray),
+                partial_record("open_wait_age", "now", None, _ages(3, 9), labels=web),
+                partial_record("open_wait_age", "now", None, _ages(9), labels=urgent),
                 partial_record("queue_length", "now", None, Gauge(1), labels=web),
                 partial_record(
                     "sla_breached_open_conversations",
@@ -90,6 +92,11 @@ def board_of(outputs: Iterable[Output], *, rulebook: Document | None = RULEBOOK)
     if rulebook is not None:
         board.fold_rulebook(1, rulebook)
     return board
+
+
+def _ages(*places: int) -> Ages:
+    """Somebody who waits in each of these buckets."""
+    return Ages(len(places), [places.count(place) for place in range(CLASSIC)])
 
 
 def _total(metric: str, labels: tuple[str, ...], total: Total) -> tuple[bytes, bytes]:

@@ -14,12 +14,12 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from carewatch import __version__
-from carewatch.domain.aggregates import CLASSIC_BOUNDS_MS
+from carewatch.domain.aggregates import CLASSIC, CLASSIC_BOUNDS_MS
 from carewatch.domain.board import Snapshot
 from carewatch.domain.known import NONE, Known, known_values
 from carewatch.domain.metric import BASE_LABELS
 from carewatch.domain.metrics import BY_ID
-from carewatch.domain.points import Moment, Point, Spread, Tally
+from carewatch.domain.points import Aged, Moment, Point, Spread, Tally
 from carewatch.exporter.families import FAMILIES, Family, Source
 
 PLACE = BASE_LABELS[:3]
@@ -95,6 +95,8 @@ def _business(snapshot: Snapshot, known: Known) -> Iterator[Metric]:
             case "gauge":
                 counts = _tallies(family, by_metric, known, places)
                 yield _gauge(family.name, family.help, counts, labels=(*PLACE, *family.labels))
+            case "ages":
+                yield _ages(family, by_metric, known, places)
             case "instant":
                 yield _gauge(
                     family.name,
@@ -178,6 +180,31 @@ def _histogram(
         metric.add_metric(
             labels, list(zip(_BOUNDS, accumulate(one.counts), strict=True)), seconds(one.sum_ms)
         )
+    return metric
+
+
+def _ages(
+    family: Family,
+    by_metric: Mapping[str, list[Point]],
+    known: Known,
+    places: list[tuple[str, str, str]],
+) -> Metric:
+    """A gauge histogram; it has buckets alone, since ages that grow have no sum that stands."""
+    counts: dict[Labels, list[int]] = {}
+    for source in family.sources:
+        for labels in _zeros(family, source, known, places):
+            counts.setdefault(labels, [0] * CLASSIC)
+        for point in by_metric.get(source.metric, ()):
+            shown = _shown(family, source, point, known)
+            if shown is not None and isinstance(point.value, Aged):
+                before = counts.get(shown, [0] * CLASSIC)
+                counts[shown] = [a + b for a, b in zip(before, point.value.classic, strict=True)]
+    names = (*PLACE, *family.labels)
+    metric = Metric(family.name, family.help, "gaugehistogram")
+    for labels, one in sorted(counts.items()):
+        for bound, count in zip(_BOUNDS, accumulate(one), strict=True):
+            said = {**dict(zip(names, labels, strict=True)), "le": bound}
+            metric.add_sample(f"{family.name}_bucket", said, count)
     return metric
 
 

@@ -25,7 +25,7 @@ class Family:
     """One Prometheus family; its labels are tenant, channel, queue and then `labels`."""
 
     name: str
-    kind: Literal["histogram", "counter", "gauge", "instant"]
+    kind: Literal["histogram", "counter", "gauge", "instant", "ages"]
     help: str
     sources: tuple[Source, ...]
     labels: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class Family:
 
 def _from(
     name: str,
-    kind: Literal["histogram", "counter", "gauge", "instant"],
+    kind: Literal["histogram", "counter", "gauge", "instant", "ages"],
     metric: str,
     help_: str,
     labels: tuple[str, ...] = (),
@@ -129,6 +129,12 @@ FAMILIES: tuple[Family, ...] = (
         "gauge",
         "waiting_conversations",
         "Conversations with a customer who waits for a person.",
+    ),
+    _from(
+        "care_open_wait_age_seconds",
+        "ages",
+        "open_wait_age",
+        "Conversations with a customer who waits for a person, by how long so far.",
     ),
     _from(
         "care_oldest_unanswered_timestamp_seconds",
