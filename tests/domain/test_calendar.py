@@ -303,10 +303,10 @@ def hours_of(of: Schedule, day: date) -> list[tuple[int, int]]:
     return [parse_hours(text) for text in hours]
 
 
-def slowly(versions: Sequence[Schedule], start: int, end: int) -> int:
+def slowly(versions: Sequence[Schedule], start: int, end: int, *, every: int = MINUTE) -> int:
     """Open time by looking at the clock every minute, and whenever a version begins."""
     dated = sorted(((parse_time(one.effective_from), one) for one in versions), key=lambda v: v[0])
-    looks = {start, end, *range(start - start % MINUTE + MINUTE, end, MINUTE)}
+    looks = {start, end, *range(start - start % every + every, end, every)}
     looks |= {since for since, _ in dated if start < since < end}
     return sum(after - at for at, after in pairwise(sorted(looks)) if read_clock(dated, at))
 
@@ -365,6 +365,19 @@ def test_business_time_agrees_with_a_clock_read_every_minute(
     assert slowly(versions, start, start + length) == calendar(*versions).open_ms(
         start, start + length
     )
+
+
+@given(schedules(), st.integers(-2 * HOUR, 0), st.integers(MINUTE, 3 * HOUR))
+@settings(max_examples=25, deadline=None)
+def test_business_time_agrees_with_a_clock_read_every_second(
+    found: tuple[list[Schedule], int], before: int, length: int
+) -> None:
+    versions, near = found
+    start = near + before
+
+    slow = slowly(versions, start, start + length, every=1000)
+
+    assert slow == calendar(*versions).open_ms(start, start + length)
 
 
 @given(schedules(), st.integers(-DAY, DAY), st.integers(1, 400 * HOUR))

@@ -54,10 +54,11 @@ class Timers:
                     due.add((at, conversation))
                 else:
                     keep.append((at, conversation))
-        for _, conversation in due:
+        taken = sorted(due)
+        for _, conversation in taken:
             del self._due[conversation]
         for at, conversation in keep:
             # The bucket was left early, or the timer had moved: put it where it belongs.
             if self._due.pop(conversation, None) is not None:
                 self.set(conversation, at)
-        return [conversation for _, conversation in sorted(due)]
+        return [conversation for _, conversation in taken]

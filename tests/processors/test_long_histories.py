@@ -1,0 +1,93 @@
+"""As many events as a conversation can tell anew (R6a), in any order: still one truth."""
+
+from collections import Counter
+from collections.abc import Iterable
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carewatch.domain.ledger import HISTORY_EVENTS
+from carewatch.domain.times import format_time, parse_time
+from carewatch.processors.base import Output
+from carewatch.wire import topics
+from support.envelopes import START, Event, event, message
+from support.replays import contents, replay, totals, values
+
+STATES = ("open", "bot", "pending", "snoozed", "resolved", "closed")
+ACTORS = ("customer", "customer", "customer", "agent", "agent", "bot")
+END = START + 24 * 3_600_000
+
+
+def history(seed: int, length: int) -> list[Event]:
+    """A busy conversation of a few hours, in order."""
+    chance, at, events = Random(seed), 0, list[Event]()
+    for number in range(length):
+        at += chance.choice((0, 1000, 30_000, 150_000))
+        events.append(_any_event(chance, at, f"e{number:03}"))
+    return events
+
+
+def _any_event(chance: Random, at: int, id_: str) -> Event:
+    if chance.random() < 0.7:
+        said: dict[str, Any] = {}
+        if chance.random() < 0.1:
+            said = {"in_reply_to": f"m_e{chance.randrange(HISTORY_EVENTS):03}"}
+        return message(at, id_=id_, actor=chance.choice(ACTORS), actor_key="a1", message=said)
+    kind, sections = chance.choice(
+        (
+            ("conversation.status_changed", {"lifecycle": {"to": chance.choice(STATES)}}),
+            (
+                "conversation.assigned",
+                {"assignment": {"to": {"agent": chance.choice(("a1", None))}}},
+            ),
+            ("conversation.assigned", {"assignment": {"to": {"queue": "vip"}}}),
+            ("conversation.handoff", {"handoff": {"to": chance.choice(("human", "bot"))}}),
+            ("queue.entered", {"queue": {"name": chance.choice(("sales", "vip"))}}),
+            ("queue.left", {"queue": {"name": "sales", "outcome": "abandoned"}}),
+            ("message.deleted", {"message": {"key": f"m_e{chance.randrange(HISTORY_EVENTS):03}"}}),
+            ("conversation.tagged", {"tags": {}, "priority": chance.choice(("urgent", "normal"))}),
+        )
+    )
+    return event(kind, at, id_=id_, actor="system", **sections)
+
+
+def arriving(events: list[Event], order: list[int]) -> list[Event]:
+    """The events in another order of arrival, all within the lateness."""
+    last = max(parse_time(one["time"]) for one in events)
+    return [
+        events[place] | {"recordedtime": format_time(last + 100 * (number + 1))}
+        for number, place in enumerate(order)
+    ]
+
+
+def sums(outputs: Iterable[Output]) -> Counter[tuple[str, str]]:
+    """Facts counted and added up with their signs, by what they measure and whose they are."""
+    summed: Counter[tuple[str, str]] = Counter()
+    for record in values(outputs, topics.FACTS):
+        data = record["data"]
+        what = data.get("metric") or data["transition"]
+        summed[what, f"n {data['agent_key']}"] += data["sign"]
+        summed[what, f"ms {data['agent_key']}"] += data["sign"] * data.get("calendar_ms", 0)
+    return +summed
+
+
+@pytest.mark.parametrize(("length", "displaced"), [(64, 64), (HISTORY_EVENTS, 4)])
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=1, deadline=None)
+def test_any_order_of_a_long_history_gives_the_truth_of_the_sorted_order(
+    length: int, displaced: int, seed: int
+) -> None:
+    """`displaced` events of it arrive anywhere: each makes everything be told anew."""
+    chance, events = Random(seed), history(seed, length)
+    order = list(range(length))
+    for _ in range(displaced):
+        order.insert(chance.randrange(length), order.pop(chance.randrange(length)))
+
+    late, in_order = replay(arriving(events, order), until=END), replay(events, until=END)
+
+    assert contents(late) == contents(in_order)
+    assert totals(late) == totals(in_order)
+    assert sums(late) == sums(in_order)
