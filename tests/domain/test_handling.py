@@ -112,6 +112,8 @@ def test_a_comment_takes_the_time_until_it_is_complete() -> None:
 
     assert times(NEEDED, reply, done, rules=COMMENTS) == {("open",): [8 * MINUTE]}
     assert times(NEEDED, reply, pending, done, rules=COMMENTS) == {("open",): [6 * MINUTE]}
+    again = [status(6 * MINUTE + 30_000, "open"), status(7 * MINUTE, "pending")]
+    assert times(NEEDED, reply, pending, *again, done, rules=COMMENTS) == {("open",): [6 * MINUTE]}
     assert times(NEEDED, done, rules=COMMENTS) == {}
 
 
