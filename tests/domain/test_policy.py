@@ -7,7 +7,8 @@ import pytest
 
 from carewatch.domain.calendar import ALWAYS
 from carewatch.domain.hours import WEEKDAYS
-from carewatch.domain.policy import Book, Books, Subject, Warn
+from carewatch.domain.matching import Subject
+from carewatch.domain.policy import Book, Books, Warn
 from carewatch.domain.rulebook import (
     Condition,
     Document,

@@ -122,6 +122,9 @@ class _Scheduled(Calendar):
         if end <= start:
             return 0
         first, last = start // PAGE_MS, end // PAGE_MS
+        if first == last:
+            page = self._page(first)
+            return page.until(end) - page.until(start)
         passed = sum(self._page(number).total for number in range(first, last))
         return passed + self._page(last).until(end) - self._page(first).until(start)
 

@@ -14,7 +14,8 @@ from carewatch.domain.calendar import Calendar
 from carewatch.domain.episodes import Call, Mood, Survey
 from carewatch.domain.events import Order
 from carewatch.domain.facts import NONE, Labels, Result, Sample, SlaState, Tally
-from carewatch.domain.policy import Book, Books, Promise, Subject
+from carewatch.domain.matching import Subject
+from carewatch.domain.policy import Book, Books, Promise
 from carewatch.domain.profiles import ProfileRules
 from carewatch.domain.rulebook import Target
 
@@ -324,8 +325,9 @@ class Step:
 
     def forget(self, name: str) -> None:
         """What was kept under a name is final from now on."""
-        rest = {key: one for key, one in self.state.withdrawable.items() if key != name}
-        self.state.withdrawable = rest
+        if name in self.state.withdrawable:
+            rest = {key: one for key, one in self.state.withdrawable.items() if key != name}
+            self.state.withdrawable = rest
 
     def sample(
         self,

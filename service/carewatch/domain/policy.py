@@ -6,19 +6,23 @@ A `Book` is one published rulebook, compiled; `Books` are all of them in order o
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 
 from carewatch.domain.calendar import ALWAYS, ALWAYS_NAME, Calendar, compile_calendars
 from carewatch.domain.durations import parse_duration
+from carewatch.domain.matching import Subject, matches
 from carewatch.domain.profiles import MAX_LATENESS_MS, ProfileRules, profile_for
-from carewatch.domain.rulebook import Condition, Document, Policy, Target, TargetRule, Threshold
+from carewatch.domain.rulebook import Document, Policy, Target, TargetRule, Tenant, Threshold
 from carewatch.domain.times import parse_time
 
 PRIORITIES: Final = ("urgent", "high", "normal", "low")
 BEGINNING: Final = -(2**62)
 """Before every instant: what holds from the beginning of time."""
+
+
+_SHIPPED: Final = Tenant()
 
 
 class Warn(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
@@ -68,21 +72,6 @@ class _Compiled:
     promises: dict[tuple[Target, str], Promise]
 
 
-class Subject(NamedTuple):
-    """All that `match` can ask about, and the priority that a target may depend on."""
-
-    tenant: str
-    channel: str
-    account: str
-    queue: str
-    team: str
-    priority: str
-    tags: tuple[str, ...] = ()
-    initiated_by: str | None = None
-    topics: tuple[str, ...] = ()
-    language: str | None = None
-
-
 _MATCHES_KEPT: Final = 4096
 """So many subjects are remembered with the policy that they match; conversations are alike."""
 
@@ -106,6 +95,7 @@ class Book:
     _matched: dict[tuple[int, Subject], _Compiled | None] = field(
         default_factory=dict, compare=False
     )
+    _within: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         self.duplicates_within_ms = parse_duration(self.document.duplicates_within)
@@ -125,6 +115,19 @@ class Book:
         if rules is None:
             rules = self._profiles[key] = profile_for(self.document.channels, channel, account)
         return rules
+
+    def within(self, tenant: str, waits_for: str) -> dict[str, int]:
+        """The times within which customers should get what they wait for, in ms by their text.
+
+        Those of the tenant, else the shipped ones (C5).
+        """
+        rules = self.document.tenants.get(tenant, _SHIPPED).within
+        key = (tenant if tenant in self.document.tenants else "", waits_for)
+        times = self._within.get(key)
+        if times is None:
+            texts = rules.get(waits_for, _SHIPPED.within.get(waits_for, []))
+            times = self._within[key] = {text: parse_duration(text) for text in texts}
+        return times
 
     def calendar(self, name: str) -> Calendar:
         """The calendar of a schedule that the rulebook has, or of `24x7`."""
@@ -177,7 +180,7 @@ class Book:
             return self._matched[question]
         except KeyError:
             pass
-        found = next((c for c in self._in_force[era] if _matches(c.policy, subject)), None)
+        found = next((c for c in self._in_force[era] if matches(c.policy.match, subject)), None)
         if len(self._matched) >= _MATCHES_KEPT:
             self._matched.clear()
         self._matched[question] = found
@@ -337,49 +340,6 @@ def _warns(thresholds: Sequence[Threshold], limit: int) -> tuple[Warn, ...]:
         if 0 < after < limit:
             warns.append(Warn(after_ms=after, name=name))
     return tuple(sorted(warns, key=lambda warn: warn.after_ms))
-
-
-def _matches(policy: Policy, subject: Subject) -> bool:
-    match = policy.match
-    return all(_holds(c, subject) for c in match.all) and (
-        not match.any or any(_holds(c, subject) for c in match.any)
-    )
-
-
-def _holds(condition: Condition, subject: Subject) -> bool:
-    values = _values(condition.field, subject)
-    if condition.eq is not None:
-        return condition.eq in values
-    if condition.in_ is not None:
-        return any(value in condition.in_ for value in values)
-    return not any(value in (condition.not_in or ()) for value in values)
-
-
-def _values(name: str, subject: Subject) -> tuple[str, ...]:
-    """The values of a match field; of tags and topics all, of everything else one or none."""
-    match name:
-        case "tenant":
-            return (subject.tenant,)
-        case "channel":
-            return (subject.channel,)
-        case "account_ref":
-            return (subject.account,)
-        case "queue":
-            return (subject.queue,)
-        case "team":
-            return (subject.team,)
-        case "priority":
-            return (subject.priority,)
-        case "tag":
-            return subject.tags
-        case "topic":
-            return subject.topics
-        case "language":
-            return () if subject.language is None else (subject.language,)
-        case "initiated_by":
-            return () if subject.initiated_by is None else (subject.initiated_by,)
-        case _:
-            return ()
 
 
 NO_BOOK: Final = Book(0, "", BEGINNING, Document())

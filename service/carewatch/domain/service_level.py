@@ -30,7 +30,7 @@ def next_at(tenant: str, state: Conversation, books: Books) -> int | None:
     from_ = max(folded, (state.last_timer_at or 0) + 1)
     for limit in within.limits(books, QUEUE_ANSWER):
         at = stay.started_at + limit
-        if at >= from_ and limit in within.named(books.at(at), tenant, QUEUE_ANSWER).values():
+        if at >= from_ and limit in books.at(at).within(tenant, QUEUE_ANSWER).values():
             return at
     return None
 
@@ -52,7 +52,7 @@ def end(step: Step, stay: Stay, *, answered: bool, gave_up: bool) -> None:
     if stay.suspended_at is not None:
         _reach(step, stay, stay.suspended_at, step.at - 1)
     if answered or gave_up:
-        for text, limit in within.named(step.book, step.tenant, QUEUE_ANSWER).items():
+        for text, limit in step.book.within(step.tenant, QUEUE_ANSWER).items():
             if step.at <= stay.started_at + limit:
                 labels = step.labels(queue=stay.queue)
                 step.say(Tally(labels, _LEVEL, step.at, (text,), int(answered), 1))
@@ -72,7 +72,7 @@ def _reach(step: Step, stay: Stay, first: int, last: int) -> None:
         at = stay.started_at + limit
         if not first <= at <= last:
             continue
-        for text, ms in within.named(step.books.at(at), step.tenant, QUEUE_ANSWER).items():
+        for text, ms in step.books.at(at).within(step.tenant, QUEUE_ANSWER).items():
             if ms == limit:
                 tally = Tally(step.labels(queue=stay.queue), _LEVEL, at, (text,), 0, 1)
                 step.say(tally, keep=f"{_LEVEL}:{text}:{at}")

@@ -12,25 +12,11 @@ from functools import lru_cache
 from typing import Final
 
 from carewatch.domain.conversation import Conversation, Step, Turn
-from carewatch.domain.durations import parse_duration
 from carewatch.domain.facts import Tally
-from carewatch.domain.policy import NO_BOOK, Book, Books
-from carewatch.domain.rulebook import Tenant
+from carewatch.domain.policy import NO_BOOK, Books
 
 FIRST_REPLY: Final = "first_reply"
 _RATE: Final = "within_target_rate"
-_SHIPPED: Final = Tenant()
-_ms: Final = lru_cache(maxsize=1024)(parse_duration)
-
-
-def named(book: Book, tenant: str, waits_for: str) -> dict[str, int]:
-    """The times within which customers should get what they wait for, in ms by their text.
-
-    Those of the tenant, else the shipped ones (C5).
-    """
-    rules = book.document.tenants.get(tenant, _SHIPPED).within
-    texts = rules.get(waits_for, _SHIPPED.within.get(waits_for, []))
-    return {text: _ms(text) for text in texts}
 
 
 @lru_cache(maxsize=16)
@@ -39,7 +25,7 @@ def limits(books: Books, waits_for: str) -> tuple[int, ...]:
     found: set[int] = set()
     for book in (NO_BOOK, *books):
         for tenant in ("", *book.document.tenants):
-            found.update(named(book, tenant, waits_for).values())
+            found.update(book.within(tenant, waits_for).values())
     return tuple(sorted(found))
 
 
@@ -56,7 +42,7 @@ def next_at(tenant: str, state: Conversation, books: Books) -> int | None:
     from_ = max(folded, (state.last_timer_at or 0) + 1)
     for limit in limits(books, FIRST_REPLY):
         at = turn.started_at + limit
-        if at >= from_ and limit in named(books.at(at), tenant, FIRST_REPLY).values():
+        if at >= from_ and limit in books.at(at).within(tenant, FIRST_REPLY).values():
             return at
     return None
 
@@ -66,7 +52,7 @@ def reach(step: Step) -> None:
     turn = step.state.turn
     if turn is None or not turn.first:
         return
-    for text, limit in named(step.book, step.tenant, FIRST_REPLY).items():
+    for text, limit in step.book.within(step.tenant, FIRST_REPLY).items():
         if turn.started_at + limit == step.at:
             step.say(Tally(step.labels(), _RATE, step.at, (text,), amount=0, of=1))
 
@@ -75,6 +61,6 @@ def answer(step: Step, turn: Turn) -> None:
     """A person replied to a first turn: in time for every time that it had not passed."""
     if not turn.first:
         return
-    for text, limit in named(step.book, step.tenant, FIRST_REPLY).items():
+    for text, limit in step.book.within(step.tenant, FIRST_REPLY).items():
         if step.at <= turn.started_at + limit:
             step.say(Tally(step.labels(), _RATE, step.at, (text,), amount=1, of=1))
