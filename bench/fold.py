@@ -1,37 +1,58 @@
-"""What one event costs: the fold of track, as a ratio to decoding the same event.
+"""What one event costs, part by part, as ratios to decoding the same event; and what is kept of it.
 
     python bench/fold.py [--events N] [--conversations N]
 
 Runs on one core, without Kafka: simulated conversations (customer, bot, hand-off, assignment,
-reply, resolution) under three policies, ticks every second of recorded time. Decoding is measured
-in the same run, so the ratio holds on a noisy machine. Then the same with few and with many
-conversations held, whose ratio says whether the cost grows with what is held.
+reply, resolution) under three policies, one of them by business hours, and ticks every second of
+recorded time. Decoding is measured in the same run, so the ratios hold on a noisy machine. Then
+the same with few and with many conversations held, whose ratio says whether the cost grows with
+what is held; and the memory of conversations that are live and that are over.
 """
 
 import argparse
+import gc
 import time
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import orjson
 
-from carewatch.domain.rulebook import Condition, Document, Match, Policy, TargetRule, Threshold
+from carewatch.domain import ledger
+from carewatch.domain.facts import Sample, SessionFact, SlaTransition
+from carewatch.domain.ledger import Change, Memory
+from carewatch.domain.policy import Books
+from carewatch.domain.rulebook import (
+    Condition,
+    Document,
+    Match,
+    Policy,
+    Schedule,
+    TargetRule,
+    Tenant,
+    Threshold,
+)
 from carewatch.domain.times import format_time, parse_time
-from carewatch.processors.base import PartitionContext, Record
+from carewatch.processors.base import PartitionContext, Record, Row
+from carewatch.processors.seen import Seen, digest
 from carewatch.processors.track import Track
 from carewatch.wire.envelope import decode_envelope, encode_tick
+from carewatch.wire.events import Arrived, Published, decode_event
+from carewatch.wire.results import encode_sample, encode_session, encode_sla
 from carewatch.wire.rulebooks import encode_document, encode_publication
 
 START = parse_time("2026-01-05T09:00:00.000Z")
 BATCH = 250
 
 
-def policy(name: str, order: int, match: Match) -> Policy:
+def policy(name: str, order: int, match: Match, schedule: str = "24x7") -> Policy:
     return Policy(
         policy=name,
         version=1,
         effective_from="2020-01-01T00:00:00Z",
         order=order,
         match=match,
+        schedule=schedule,
         targets={
             "first_reply": TargetRule(urgent="5m", all="10m"),
             "next_reply": TargetRule(all="10m"),
@@ -44,17 +65,27 @@ def rulebook() -> bytes:
     policies = [
         policy("vip", 1, Match(all=[Condition(field="tag", eq="vip")])),
         policy("billing", 2, Match(all=[Condition(field="queue", eq="billing")])),
-        policy("everybody", 3, Match()),
+        policy("everybody", 3, Match(), schedule="office"),
     ]
+    office = Schedule(
+        schedule="office",
+        version=1,
+        effective_from="2020-01-01T00:00:00Z",
+        timezone="Europe/Berlin",
+        weekly={day: ["09:00-12:30", "13:00-18:00"] for day in ("mon", "tue", "wed", "thu", "fri")},
+    )
+    document = Document(
+        policies=policies, schedules=[office], tenants={"acme": Tenant(schedule="office")}
+    )
     return encode_publication(
         number=1,
-        canonical=encode_document(Document(policies=policies)),
+        canonical=encode_document(document),
         effective_at=START - 1000,
         recorded_at=START - 6000,
     )
 
 
-STORY = (
+STORY: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("message.created", "customer", {"message": {"direction": "inbound", "kind": "text"}}),
     ("message.created", "bot", {"message": {"direction": "outbound", "kind": "text"}}),
     ("message.created", "customer", {"message": {"direction": "inbound", "kind": "text"}}),
@@ -108,39 +139,150 @@ def traffic(events: int, conversations: int, per_second: int = 1000) -> Iterator
     yield batch
 
 
-def fold(batches: list[list[Record]]) -> tuple[float, int]:
-    """CPU seconds to fold and flush, and how many outputs it wrote."""
+class Spent(NamedTuple):
+    """CPU seconds of a run: folding, and handing rows over; and what it wrote."""
+
+    folded: float
+    flushed: float
+    outputs: int
+    row_bytes: int
+
+
+def fresh() -> Track:
     track = Track(PartitionContext(partition=0, partitions={"care.events": 8, "care.partials": 4}))
     track.restore([], None)
-    written = 0
-    began = time.process_time()
+    return track
+
+
+def run(batches: Iterator[list[Record]] | list[list[Record]], track: Track) -> Spent:
+    folded, flushed, outputs, row_bytes = 0.0, 0.0, 0, 0
     for batch in batches:
+        began = time.process_time()
         track.on_records(batch)
-        flushed = track.flush()
-        written += len(flushed.outputs) if flushed else 0
-    return time.process_time() - began, written
+        between = time.process_time()
+        flush = track.flush()
+        flushed += time.process_time() - between
+        folded += between - began
+        if flush is not None:
+            outputs += len(flush.outputs)
+            row_bytes += sum(len(row.key) + len(row.value or b"") for row in flush.rows)
+    return Spent(folded, flushed, outputs, row_bytes)
 
 
-def decode(batches: list[list[Record]]) -> float:
-    """CPU seconds to decode every event and do nothing."""
+def timed(work: Callable[[], object]) -> float:
     began = time.process_time()
-    for batch in batches:
-        for record in batch:
-            if record.key is not None and record.value is not None:
-                decode_envelope(record.value)
+    work()
     return time.process_time() - began
 
 
-def measure(events: int, conversations: int) -> float:
+class Parts:
+    """The parts of a fold, each by itself over the same records."""
+
+    def __init__(self, batches: list[list[Record]]) -> None:
+        records = [record for batch in batches for record in batch]
+        published = decode_event(None, records[0].value)
+        assert isinstance(published, Published)
+        self._books = Books([published.book])
+        self._records = [one for one in records if one.key is not None and one.value is not None]
+        self._arrived: list[Arrived] = []
+        self._changes: list[tuple[Memory, Change]] = []
+
+    def envelopes(self) -> None:
+        for record in self._records:
+            decode_envelope(record.value or b"")
+
+    def events(self) -> None:
+        for record in self._records:
+            decoded = decode_event(record.key, record.value)
+            assert isinstance(decoded, Arrived)
+            self._arrived.append(decoded)
+
+    def ids(self) -> None:
+        seen = Seen()
+        for one in self._arrived:
+            seen.is_repeat(digest(one.tenant, one.key, *one.identity), one.recorded, 0)
+
+    def rules(self) -> None:
+        memories: dict[str, Memory] = {}
+        for one in self._arrived:
+            assert one.event is not None
+            memory = memories.get(one.key)
+            if memory is None:
+                memory = memories[one.key] = ledger.new_memory(one.tenant, one.key)
+            for change in ledger.accept(memory, one.event, one.recorded, self._books):
+                self._changes.append((memory, change))
+
+    def results(self) -> None:
+        for memory, change in self._changes:
+            match change.result:
+                case Sample():
+                    encode_sample(memory.tenant, memory.key, change.result, change)
+                case SessionFact():
+                    encode_session(memory.tenant, memory.key, change.result, change)
+                case SlaTransition():
+                    encode_sla(memory.tenant, memory.key, change.result, change)
+                case _:
+                    pass
+
+
+def parts(events: int, conversations: int) -> None:
+    """Prints what each part of the fold costs."""
     batches = list(traffic(events, conversations))
-    baseline = decode(batches)
-    spent, written = fold(batches)
-    ratio = spent / baseline
-    print(
-        f"{conversations:>9,} conversations: fold {spent / events * 1e6:6.1f} us an event, decode "
-        f"{baseline / events * 1e6:5.2f} us, ratio {ratio:5.1f}; {written / events:.2f} outputs"
-    )
-    return spent / events
+    measured = Parts(batches)
+    gc.collect()
+    gc.disable()  # what collections cost depends on what is held: it shows below
+    baseline = timed(measured.envelopes)
+    spent = run(batches, fresh())
+    costs = {
+        "decode the envelope (msgspec)": baseline,
+        "make a domain event of it": timed(measured.events) - baseline,
+        "look its id up": timed(measured.ids),
+        "fold it by the rules": timed(measured.rules),
+        "encode facts and transitions": timed(measured.results),
+    }
+    costs["panes, gauges, timers, partials"] = spent.folded - sum(costs.values())
+    costs["rows at the flush"] = spent.flushed
+    costs["all"] = spent.folded + spent.flushed
+    gc.enable()
+    for name, seconds in costs.items():
+        print(f"  {name:32} {seconds / events * 1e6:7.2f} us  {seconds / baseline:6.1f} x decode")
+    print(f"  {spent.outputs / events:.2f} outputs, {spent.row_bytes / events:.0f} bytes of rows")
+
+
+def held(events: int, conversations: int) -> float:
+    """CPU seconds an event when so many conversations are held."""
+    records = [record for batch in traffic(events, events) for record in batch if record.key]
+    baseline = timed(lambda: [decode_envelope(record.value or b"") for record in records])
+    track = fresh()
+    run(traffic(conversations, conversations), track)
+    batches = list(traffic(conversations + events, conversations))[-(events // BATCH) :]
+    gc.collect()
+    gc.freeze()  # as a worker does after its restore
+    spent = run([[r for r in batch if r.offset >= track.next_offset] for batch in batches], track)
+    gc.unfreeze()
+    each = (spent.folded + spent.flushed) / events
+    ratio = each * events / baseline
+    print(f"  {conversations:>9,} held: {each * 1e6:6.1f} us, {ratio:5.1f} x decode")
+    return each
+
+
+def memory(conversations: int, steps: int) -> None:
+    """Prints the bytes that a conversation at rest takes after so many steps of its story."""
+    track, table, marker = fresh(), dict[bytes, Row](), b""
+    for batch in traffic(conversations * steps, conversations):
+        track.on_records(batch)
+        flush = track.flush()
+        assert flush is not None
+        table.update((row.key, row) for row in flush.rows)
+        marker = flush.marker
+    heir = Track(PartitionContext(partition=0, partitions={"care.events": 8, "care.partials": 4}))
+    gc.collect()
+    tracemalloc.start()
+    heir.restore(table.values(), marker)
+    gc.collect()
+    taken = tracemalloc.get_traced_memory()[0] / conversations
+    tracemalloc.stop()
+    print(f"  {steps:2} events each: {taken:6.0f} bytes, {steps} ids and their history among them")
 
 
 def main() -> None:
@@ -148,10 +290,14 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--conversations", type=int, default=1_000_000)
     options = parser.parse_args()
-    print("track: decode, fold, encode results, rows and partials; ratio to decoding alone")
-    few = measure(options.events, 10_000)
-    many = measure(max(options.events, options.conversations), options.conversations)
-    print(f"many conversations cost {many / few:.2f} times as much an event as 10,000 do")
+    print("one event, part by part (10,000 conversations)")
+    parts(options.events, min(10_000, options.events // 10))
+    print("one event, by the conversations held")
+    few, many = held(options.events, 10_000), held(options.events, options.conversations)
+    print(f"  {options.conversations:,} cost {many / few:.2f} times as much as 10,000")
+    print("memory of a conversation: live (waiting for people), and over (resolved)")
+    memory(10_000, 3)
+    memory(10_000, len(STORY))
 
 
 if __name__ == "__main__":
