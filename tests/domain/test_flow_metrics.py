@@ -1,7 +1,9 @@
 """What comes in, goes out, comes back and is passed on: every number worked out by hand."""
 
+from msgspec.structs import replace
+
 from carewatch.domain.contributions import Held, held
-from carewatch.domain.rulebook import Policy, QueueRules, Schedule, TargetRule, Tenant
+from carewatch.domain.rulebook import Pause, Policy, QueueRules, Schedule, TargetRule, Tenant
 from support.counted import Counted, Part
 from support.envelopes import Event, event, message
 
@@ -253,6 +255,22 @@ def test_a_pause_over_an_unanswered_message_is_told_when_it_ends() -> None:
         Part(37 * MINUTE, name, 7 * MINUTE),
         Part(HOUR, name, 10 * MINUTE),
     ]
+
+
+def test_a_pause_is_suspect_from_the_question_on() -> None:
+    rules = policy(resolution="24h")
+    counted = Counted(
+        [
+            message(0, id_="e1"),
+            reply(MINUTE, "e2"),
+            status(10 * MINUTE, "e3", "pending"),
+            message(20 * MINUTE, id_="e4"),  # which does not end the pause here
+            reply(26 * MINUTE, "e5"),
+        ],
+        policies=[replace(rules, pause=Pause(resume_on="status"))],
+    )
+
+    assert counted["suspect_pause"] == [Part(26 * MINUTE, ("none", "p", "resolution"), 6 * MINUTE)]
 
 
 def test_a_pause_while_the_bot_has_the_conversation_is_none_to_suspect() -> None:

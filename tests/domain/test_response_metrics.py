@@ -264,7 +264,7 @@ def test_what_is_said_of_a_message_older_than_two_days_is_counted_and_changes_no
     late = 2 * DAY
     question = message(0, id_="e1")
 
-    in_time = Counted([question, deleted(late - 400, "e2", "m_e1")])
+    in_time = Counted([question, deleted(late - 200, "e2", "m_e1")])
     too_late = Counted([question, deleted(late - 199, "e2", "m_e1")])
 
     assert in_time["late_changes"] == []

@@ -189,6 +189,23 @@ def test_a_long_conversation_keeps_bounded_rows() -> None:
     assert kept < 64 * 1024
 
 
+def test_so_does_one_in_which_nobody_answers_and_everything_changes() -> None:
+    lane = Lane()
+    lane.read(None, publication(POLICY))
+    for n in range(0, 1200, 2):
+        to = {"queue": f"queue-{n % 50}-{'x' * 20}", "team": f"team-{n % 50}"}
+        moved = event(
+            "conversation.assigned", n * 1000, id_=f"{n:026}", actor="system", assignment={"to": to}
+        )
+        lane.event(moved)
+        lane.event(message((n + 1) * 1000, id_=f"{n + 1:026}", actor_key="c" * 20))
+
+    kinds = ("conversation", "base", "events")
+    kept = sum(len(row) for key, row in lane.table.items() if kind_of(key) in kinds)
+
+    assert kept < 64 * 1024
+
+
 def test_a_gate_above_this_version_stops_the_partition() -> None:
     lane = Lane()
     gate = {

@@ -39,6 +39,26 @@ def test_any_order_of_arrival_gives_the_truth_of_the_sorted_order(
     assert totals(shuffled) == totals(in_order)
 
 
+PARTS = (
+    "response_rate", "message_response_rate", "within_target_rate", "action_rate",
+    "resolution_rate", "reopen_rate", "one_touch_rate", "bounce_rate", "policy_clean_rate",
+)  # fmt: skip
+"""Ratios whose part is one of the whole in every series."""
+
+
+@given(data=st.data(), events=histories())
+@settings(max_examples=100, deadline=None)
+def test_no_count_is_below_nothing_and_no_part_above_its_whole(
+    data: Any, events: list[Event]
+) -> None:
+    order = data.draw(st.permutations(range(len(events))))
+
+    for key, point in totals(replay(arriving(events, order), until=END)).items():
+        metric = key.split("|")[4]
+        assert metric == "net_flow" or min(point.get("value", 0), point.get("count", 0)) >= 0, key
+        assert metric not in PARTS or 0 <= point["n"] <= point["d"], key
+
+
 @given(data=st.data(), events=histories(most=8))
 @settings(max_examples=60, deadline=None)
 def test_any_repetition_changes_nothing_but_the_count_of_duplicates(

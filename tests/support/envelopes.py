@@ -97,6 +97,12 @@ _KINDS = (
 )  # fmt: skip
 
 
+_ASSIGNED: tuple[dict[str, str | None], ...] = (
+    {"agent": "a1"}, {"agent": None}, {"queue": "vip"}, {"queue": "sales", "team": "one"},
+    {"team": "two"},
+)  # fmt: skip
+
+
 @st.composite
 def _any_event(draw: st.DrawFn, at: int, id_: str, key: str) -> Event:
     kind = draw(st.sampled_from(_KINDS))
@@ -124,7 +130,7 @@ def _any_event(draw: st.DrawFn, at: int, id_: str, key: str) -> Event:
             kind_ = "conversation.status_changed"
             return event(kind_, at, actor="system", lifecycle={"to": to}, **common)
         case "assigned":
-            to_ = draw(st.sampled_from(({"agent": "a1"}, {"agent": None}, {"queue": "vip"})))
+            to_ = draw(st.sampled_from(_ASSIGNED))
             kind_ = "conversation.assigned"
             return event(kind_, at, actor="system", assignment={"to": to_}, **common)
         case "handoff":
