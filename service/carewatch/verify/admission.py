@@ -133,6 +133,8 @@ def admit(value: bytes | None) -> Event | Control:
     if not isinstance(data, dict):
         raise Dead("data is missing")
     _check(kind, data)
+    if read["partitionkey"] != data["conversation_key"]:
+        raise Dead("partitionkey is not data.conversation_key")
     return Event(read["id"], read["source"], kind, time, recorded, read["partitionkey"], data)
 
 

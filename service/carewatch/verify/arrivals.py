@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from carewatch.verify.admission import Event
 from carewatch.verify.instants import DAY, MINUTE
+from carewatch.verify.sayings import author
 from carewatch.verify.state import Told
-from carewatch.verify.story import author
 
 AHEAD = 5 * MINUTE
 LATEST = DAY

@@ -55,6 +55,11 @@ class Report:
     left_out: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
 
+    def leave_out(self, what: str, count: int) -> None:
+        """Says what was not judged; nothing, if that was nothing."""
+        if count:
+            self.left_out[what] = self.left_out.get(what, 0) + count
+
     @property
     def same(self) -> bool:
         """Nothing differs."""

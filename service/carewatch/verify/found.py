@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from carewatch.verify.instants import instant
+
+EVENTS = "care.events"
 FACTS, SLA, METRICS, LATE, DEAD = (
     "care.facts",
     "care.sla",
@@ -31,8 +34,12 @@ class Found:
     """By topic and id: the conversation and the content of what is in force."""
     used: set[str] = field(default_factory=set)
     points: dict[str, dict[str, Any]] = field(default_factory=dict)
-    late: int = 0
-    dead: int = 0
+    said_at: dict[str, int] = field(default_factory=dict)
+    """By key, the watermark at which its point was said."""
+    late: list[tuple[str, str, str]] = field(default_factory=list)
+    """Source and id of late events, and why they are late."""
+    dead: list[tuple[int, int]] = field(default_factory=list)
+    """Partition and offset of dead letters of `care.events`."""
     broken: list[tuple[str, str, str]] = field(default_factory=list)
     """Topic, id and what is wrong with the record itself."""
 
@@ -45,10 +52,18 @@ class Found:
                 self.points.pop(key, None)
             else:
                 self.points[key] = value["data"]
-        elif topic == LATE:
-            self.late += 1
-        elif topic == DEAD:
-            self.dead += 1
+                self.said_at[key] = instant(value["time"])
+        elif topic == LATE and value is not None:
+            event, reason = value["data"]["event"], value["data"]["reason"]
+            self.late.append((event["source"], event["id"], reason))
+        elif topic == DEAD and value is not None:
+            self.take_dead(value["headers"])
+
+    def take_dead(self, headers: dict[str, str]) -> None:
+        """The next dead letter, by its headers; what others gave up is not judged."""
+        if headers.get("original_topic", EVENTS) == EVENTS and headers.get("kind") != "body":
+            place = headers.get("original_partition", "-1"), headers.get("original_offset", "-1")
+            self.dead.append((int(place[0]), int(place[1])))
 
     def _result(self, topic: str, value: dict[str, Any]) -> None:
         id_, said = value["id"], value["data"]

@@ -103,7 +103,7 @@ class Instance:
         if self.term is not None:
             self.paused = False
             self._record("cancelled", "unmatched", at, due=self.last_due)
-            self.state, self.term = None, None
+            self.state, self.term, self.last_due = None, None, None
             self._piece(Piece(at, None, False, moment))
             return
         if wanted is None:

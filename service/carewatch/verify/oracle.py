@@ -55,7 +55,9 @@ class Oracle:
         self.partition_of: dict[Key, int] = {}
         self.rulebooks: list[Rulebook] = []
         self.late: list[tuple[str, Event]] = []
-        self.dead: list[str] = []
+        self.dead: list[tuple[tuple[int, int], str]] = []
+        self.places: set[tuple[int, int]] = set()
+        self.known: set[tuple[str, str]] = set()
         self.dead_at: list[int] = []
         self.every_second = False
         self.duplicates: list[Event] = []
@@ -69,13 +71,14 @@ class Oracle:
         if all(number > one.number for one in self.rulebooks):
             self.rulebooks.append(read_rulebook(number, since, document))
 
-    def take(self, partition: int, value: bytes | None) -> None:
+    def take(self, partition: int, value: bytes | None, *, offset: int = -1) -> None:
         """The next record of a partition."""
+        self.places.add((partition, offset))
         source = self.sources.setdefault(partition, Source())
         try:
             read = admit(value)
         except Dead as reason:
-            self.dead.append(str(reason))
+            self.dead.append(((partition, offset), str(reason)))
             self.dead_at.append(source.log_clock)
             return
         source.log_clock = max(source.log_clock, read.recorded)
@@ -85,6 +88,7 @@ class Oracle:
         if read.type in NO_CONVERSATION or (read.type == INHERITED and self._derive):
             return
         name = (read.source, read.id)
+        self.known.add(name)
         seen = source.seen.get(name)
         if seen is not None and source.log_clock - seen <= REMEMBERED:
             self.duplicates.append(read)

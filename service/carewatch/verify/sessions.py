@@ -103,6 +103,7 @@ class Sessions(Queueing):
         outcome: str | None,
         *,
         by: dict[str, Any] | None = None,
+        given_up: bool = False,
     ) -> None:
         """R16: the session ends; `outcome` is that of an open turn, None where R20 decides."""
         session, case = self.session, self.case
@@ -119,6 +120,7 @@ class Sessions(Queueing):
             self._end_turn(said)
         self._marks.append(f"over:{said}")
         customer = (by is not None and by["kind"] == "customer") or reason == "idle"
+        customer = customer or given_up
         self._leave_unanswered(by_customer=customer, over=outcome)
         self._marks.append(f"end:{reason if reason in ('idle', 'spam', 'deleted') else transition}")
         self._spend_status()

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from carewatch.verify.admission import Event
-from carewatch.verify.instants import DAY, instant
+from carewatch.verify.instants import instant
 from carewatch.verify.rulebook import Rulebooks
+from carewatch.verify.sayings import author, needs_reply, newest_revisions
 from carewatch.verify.sessions import Sessions
 from carewatch.verify.state import Count, Handed, Told
 
 EXCLUDING = frozenset({"spam", "blocked", "test"})
 OPENING = ("new", "bot", "queued", "open")
 CALL_OPENS = ("started", "ivr", "queued", "ringing", "answered")
+CALL_ENDS = ("ended", "completed", "abandoned", "voicemail")
 MOST_HOPS = 8
 """So often a turn is handed on; what would be handed on once more is dropped (contract 4)."""
 
@@ -29,8 +30,9 @@ class Story(Sessions):
 
     def __init__(self, events: Sequence[Told], clock: int, rulebooks: Rulebooks) -> None:
         super().__init__(events[0].event, rulebooks)
-        self._needs = _needs_reply(events, rulebooks)
-        self._revisions = _newest_revisions(events)
+        self._needs = needs_reply(events, rulebooks)
+        self._calls: dict[str, bool] = {}
+        self._revisions = newest_revisions(events)
         self.handed: list[Handed] = []
         self.clock = clock
         for one in events:
@@ -54,12 +56,12 @@ class Story(Sessions):
 
     def _tell(self, told: Told) -> None:
         self._event, self._marks, self._credited = told, [], None
-        if told.clamped:
-            self._count("negative_clamped", plain=True)
         kind, data = told.event.type, told.data
         if self._tags & EXCLUDING:
             self._count_excluded(kind, told)
         else:
+            if told.clamped:
+                self._count("negative_clamped", plain=True)
             if kind != "care.conversation.turn_inherited":
                 self._label(data)  # a derived event says nothing of its own about the parent
             match kind:
@@ -91,8 +93,7 @@ class Story(Sessions):
                 case "care.conversation.turn_inherited":
                     self._inherited(told)
                 case "care.call.phase":
-                    if data["call"]["phase"] in CALL_OPENS and self.session is None:
-                        self._open("open")
+                    self._call(data["call"])
                 case _:
                     pass
         self._remember(told.event)
@@ -128,6 +129,21 @@ class Story(Sessions):
             self._recount_turn(start)
         turn.start, turn.hops = min(turn.start, start), max(turn.hops, hops)
         turn.waiting[f"inherited from {said['from_conversation']}"] = None
+
+    def _call(self, said: dict[str, Any]) -> None:
+        """A call opens a session and closes it with its last phase, unless another call goes on;
+        who hangs up before anybody answered has given up (Q6)."""
+        key, phase = said["call_key"], said["phase"]
+        last = phase in CALL_ENDS or (phase == "missed" and not said.get("leg_key"))
+        if not last:
+            if self.session is None and phase in CALL_OPENS:
+                outbound = said.get("direction") == "outbound"
+                self._open("open", initiated_by="agent" if outbound else None)
+            self._calls[key] = self._calls.get(key, False) or phase == "answered"
+            return
+        answered = self._calls.pop(key, False)
+        if self.session is not None and not self._calls:
+            self._end("closed", f"call_{phase}", None, given_up=not answered)
 
     def _label(self, data: dict[str, Any]) -> None:
         self._role = data.get("source_role") or self._role
@@ -333,64 +349,3 @@ class Story(Sessions):
             self._discard()
         self._leave_queue("transferred", self.labels.agent)
         self._begin_stay(explicit=True)
-
-
-def _newest_revisions(events: Sequence[Told]) -> dict[tuple[str, int], int]:
-    """The highest revision of what each child handed over at each of its merges counts (E14)."""
-    newest: dict[tuple[str, int], int] = {}
-    for told in events:
-        if told.event.type == "care.conversation.turn_inherited":
-            said = told.data["inherited"]
-            name = (said["from_conversation"], told.event.time)
-            newest[name] = max(newest.get(name, 0), said["revision"])
-    return newest
-
-
-def author(event: Event) -> str:
-    """The class of 2.3: customer, person, note, bot, auto or system."""
-    message, kind = event.section("message"), event.data["actor"]["kind"]
-    direction = message.get("direction")
-    if direction == "internal":
-        return "note"
-    if kind == "customer" or (kind == "unknown" and direction == "inbound"):
-        return "customer"
-    if kind == "bot":
-        return "bot"
-    echo = message.get("is_echo") and (kind == "unknown" or not event.data["actor"].get("key"))
-    if kind in ("agent", "unknown") and echo and not message.get("automated"):
-        return "person"
-    if kind == "agent":
-        return "auto" if message.get("automated") else "person"
-    return "system"
-
-
-def _needs_reply(events: Sequence[Told], rulebooks: Rulebooks) -> dict[int, bool]:
-    """R8: what each customer message says of itself, what is said of it later, or the profile.
-
-    A classifier's word counts whatever its stamp, so long as that is not a day later.
-    """
-    found: dict[int, bool] = {}
-    for told in events:
-        event = told.event
-        if event.type != "care.message.created" or author(event) != "customer":
-            continue
-        message = event.section("message")
-        needs = message.get("needs_reply")
-        for later in events:
-            said = later.event.section("message")
-            if (
-                later.event.type in ("care.message.annotated", "care.message.updated")
-                and said.get("key") == message["key"]
-                and said.get("needs_reply") is not None
-                and later.at - told.at <= DAY
-            ):
-                needs = said["needs_reply"]
-        if message.get("kind") in ("reaction", "system") or message.get("automated"):
-            needs = False
-        if needs is None:
-            profile = rulebooks.at(told.at).profile(
-                event.data["channel"], event.data["account_ref"]
-            )
-            needs = profile.needs_reply
-        found[id(event)] = needs
-    return found
