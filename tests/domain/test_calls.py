@@ -3,7 +3,7 @@
 import pytest
 
 from carewatch.domain.rulebook import Document, Policy, TargetRule
-from support.envelopes import START, Event, event
+from support.envelopes import START, Event, event, message
 from support.told import Series, told
 
 
@@ -161,6 +161,16 @@ def test_a_summary_under_another_name_is_not_added_to_the_phases() -> None:
     assert times(*ANSWERED, ENDED, summary(80_000, "contact", talk_ms=1000)) == {
         ("summary",): [1000]
     }
+
+
+def test_a_contact_with_a_call_is_measured_by_the_call_alone() -> None:
+    chat = {"channel": "whatsapp"}
+    asked = message(0, id_="m1", **chat)
+    reply = message(30_000, id_="m2", actor="agent", actor_key="a1", **chat)
+    started, answered = (one | {"data": one["data"] | chat} for one in ANSWERED)
+    ended = ENDED | {"data": ENDED["data"] | chat}
+
+    assert times(asked, started, answered, reply, ended) == {("phases",): [60_000]}
 
 
 def test_a_summary_of_nothing_says_nothing() -> None:

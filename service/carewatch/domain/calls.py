@@ -31,6 +31,7 @@ def reach(step: Step, event: CallPhase) -> None:
         if event.phase == "answered" and call.answered_at is None:
             call = replace(call, answered_at=step.at, agent=event.agent)
             sessions.people_take(step)
+            session.summed_up = True
             handling.acted(step, session, event.agent)
     elif event.phase == "wrapup":
         call = replace(call, wrapup_at=call.wrapup_at or step.at)
