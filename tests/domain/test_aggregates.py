@@ -7,6 +7,7 @@ from carewatch.domain.aggregates import (
     Count,
     Distribution,
     Instant,
+    Ratio,
     Total,
     bucket_bounds,
     bucket_index,
@@ -94,3 +95,24 @@ def test_the_least_instant_wins_and_none_is_no_instant() -> None:
         least.merge(Instant(at))
 
     assert Instant(5) == least
+
+
+@given(CHANGES, CHANGES)
+def test_what_was_merged_can_be_taken_away_again(
+    mine: list[tuple[int, int]], theirs: list[tuple[int, int]]
+) -> None:
+    kept, whole, other = total(mine).net, total(mine).net, total(theirs).net
+    whole.merge(other)
+    whole.merge(other, -1)
+
+    assert whole == kept
+
+
+def test_counts_and_ratios_that_were_merged_can_be_taken_away_again() -> None:
+    count, ratio = Count(3, 4), Ratio(1, 2, 3, 4)
+    count.merge(Count(5, 6))
+    count.merge(Count(5, 6), -1)
+    ratio.merge(Ratio(5, 6, 7, 8))
+    ratio.merge(Ratio(5, 6, 7, 8), -1)
+
+    assert (count, ratio) == (Count(3, 4), Ratio(1, 2, 3, 4))

@@ -76,12 +76,12 @@ class Distribution(msgspec.Struct, array_like=True, gc=False):
         else:
             del self.buckets[index]
 
-    def merge(self, other: "Distribution") -> None:
-        """Adds another accumulator bucket by bucket: exact, in any order."""
-        self.count += other.count
-        self.sum += other.sum
+    def merge(self, other: "Distribution", sign: int = 1) -> None:
+        """Adds another accumulator bucket by bucket, or takes it away: exact, in any order."""
+        self.count += sign * other.count
+        self.sum += sign * other.sum
         for index, n in other.buckets.items():
-            left = self.buckets.get(index, 0) + n
+            left = self.buckets.get(index, 0) + sign * n
             if left:
                 self.buckets[index] = left
             else:
@@ -142,10 +142,10 @@ class Count(msgspec.Struct, array_like=True, gc=False):
         if amount > 0:
             self.gross += amount
 
-    def merge(self, other: "Count") -> None:
-        """Adds another accumulator."""
-        self.value += other.value
-        self.gross += other.gross
+    def merge(self, other: "Count", sign: int = 1) -> None:
+        """Adds another accumulator, or takes it away."""
+        self.value += sign * other.value
+        self.gross += sign * other.gross
 
 
 class Ratio(msgspec.Struct, array_like=True, gc=False):
@@ -164,12 +164,12 @@ class Ratio(msgspec.Struct, array_like=True, gc=False):
             self.gross_n += n
             self.gross_d += d
 
-    def merge(self, other: "Ratio") -> None:
-        """Adds another accumulator."""
-        self.n += other.n
-        self.d += other.d
-        self.gross_n += other.gross_n
-        self.gross_d += other.gross_d
+    def merge(self, other: "Ratio", sign: int = 1) -> None:
+        """Adds another accumulator, or takes it away."""
+        self.n += sign * other.n
+        self.d += sign * other.d
+        self.gross_n += sign * other.gross_n
+        self.gross_d += sign * other.gross_d
 
 
 class Gauge(msgspec.Struct, array_like=True, gc=False):
