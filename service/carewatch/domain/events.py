@@ -261,6 +261,9 @@ Event = (
     | Stated
 )
 
+EXCLUDING: Final = frozenset({"spam", "blocked", "test"})
+"""Tags that take a conversation out of everything, until they go (E20)."""
+
 OPENING_STATES: Final = frozenset({"new", "bot", "queued", "open"})
 """Lifecycle states that open a session (R12)."""
 

@@ -28,6 +28,7 @@ from carewatch.domain import (
 )
 from carewatch.domain.conversation import Conversation, Said, Session, Step
 from carewatch.domain.events import (
+    EXCLUDING,
     OPENING_STATES,
     Annotated,
     Assigned,
@@ -53,9 +54,6 @@ from carewatch.domain.facts import NONE
 from carewatch.domain.policy import Books
 
 Tell = Callable[[Said], None]
-
-EXCLUDING = frozenset({"spam", "blocked", "test"})
-"""Tags that take a conversation out of everything, until they go (E20)."""
 
 
 def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tell: Tell) -> None:

@@ -330,15 +330,15 @@ def _with_event(memory: Memory, event: Event) -> list[Event]:
     events: list[Event] = [*memory.events, event]
     if isinstance(event, Inherited):
         events = [*(one for one in memory.events if not event.replaces(one)), event]
-    if isinstance(event, Message | Deleted | Annotated) and (
-        not isinstance(event, Message) or event.key in memory.awaited
-    ):
+    if isinstance(event, Message) and event.key not in memory.awaited:
+        return sorted(events, key=order)
+    if isinstance(event, Message | Deleted | Annotated):
         if any(isinstance(one, Message) and one.key == event.key for one in events):
             memory.awaited = tuple(key for key in memory.awaited if key != event.key)
         else:
             _await(memory, event.key)
-        events = [mentions.in_the_light_of(events, one, event.key) for one in events]
-    return sorted(events, key=order)
+    tags = _decode_state(memory.base).tags if memory.base is not None else ()
+    return sorted(mentions.lit(events, tags, event), key=order)
 
 
 def _after_its_question(memory: Memory, event: Event) -> Event:

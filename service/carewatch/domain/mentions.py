@@ -8,7 +8,16 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from carewatch.domain.events import Annotated, Author, Deleted, Event, Message, order
+from carewatch.domain.events import (
+    EXCLUDING,
+    Annotated,
+    Author,
+    Deleted,
+    Event,
+    Message,
+    Tagged,
+    order,
+)
 from carewatch.domain.history import History
 
 NOTED_MS: Final = 24 * 3_600_000
@@ -22,6 +31,27 @@ def is_noted(history: History, event: Annotated) -> bool:
         isinstance(one, Annotated) and one.key == event.key and not kinds.isdisjoint(one.kinds)
         for one in history.naming(event.key)
     )
+
+
+def lit(events: list[Event], tags: tuple[str, ...], event: Event) -> list[Event]:
+    """The events, once `event` is among them and means for others what it means.
+
+    `tags` are those before all of them: what is said of a message while the conversation is spam,
+    blocked or a test is not heard (E20), so a tag decides about everything that names one.
+    """
+    heard: list[Event] = []
+    for one in sorted(events, key=order):
+        if isinstance(one, Tagged):
+            tags = one.after(tags)
+        if isinstance(one, Message) or EXCLUDING.isdisjoint(tags):
+            heard.append(one)
+    if isinstance(event, Tagged):
+        keys = [one.key for one in events if isinstance(one, Deleted | Annotated)]
+    else:
+        keys = [event.key] if isinstance(event, Message | Deleted | Annotated) else []
+    for key in dict.fromkeys(keys):
+        events = [in_the_light_of(heard, one, key) for one in events]
+    return events
 
 
 def in_the_light_of(events: list[Event], one: Event, key: str) -> Event:
