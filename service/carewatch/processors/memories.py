@@ -73,9 +73,6 @@ class Memories:
         """Every conversation, in a fixed order."""
         return iter(sorted(self._at_rest.keys() | self._at_work.keys()))
 
-    def __len__(self) -> int:
-        return len(self._at_rest.keys() | self._at_work.keys())
-
     def get(self, key: Key) -> Memory | None:
         """What is remembered of a conversation, None if nothing is. To change it, `touch` it."""
         memory = self._at_work.get(key)
