@@ -44,6 +44,7 @@ def test_an_empty_cluster_lacks_every_topic_with_the_counts_of_the_settings() ->
     assert [topic.name for topic in plan.missing] == [topic.name for topic in TOPICS]
     assert {topic.name: topic.partitions for topic in plan.missing} == {
         "care.commands": 1,
+        "care.probe": 1,
         "care.rulebooks": 1,
         "care.events": 3,
         "care.text": 3,

@@ -7,6 +7,7 @@ import pytest
 
 from carewatch.clock import system_clock
 from carewatch.domain.errors import Refused
+from carewatch.engine.assignment import KafkaGroup
 from carewatch.engine.changelog import KafkaLog
 from carewatch.engine.engine import Engine
 from carewatch.engine.ports import Message
@@ -161,7 +162,9 @@ async def test_partitions_added_while_a_worker_runs_end_it(lab: Lab) -> None:
         await engine.start()
         await lab.until_counted(["a:1", "b:1", "c:1"])
         await add_partition(lab)
-        engine._lanes[0]._group._consumer._client.force_metadata_update()
+        (lane,) = engine._lanes
+        assert isinstance(lane._group, KafkaGroup)
+        lane._group._consumer._client.force_metadata_update()
 
         with pytest.raises(Refused, match=r"has 2 partitions, and had 1 .* Remedy"):
             await asyncio.wait_for(engine.failed(), 30)

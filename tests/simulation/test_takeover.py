@@ -67,7 +67,7 @@ async def work(room: Room, group: FakeGroup, partition: Partition) -> None:
     await partition.feed(room.source(), group.token(0))
     await partition.flush(now=True)
     assert partition.durable_offset is not None
-    await group.commit(0, partition.durable_offset)
+    await group.tell(0, partition.durable_offset)
 
 
 def test_an_opening_that_was_overtaken_is_no_sign_of_a_lost_changelog(room: Room) -> None:

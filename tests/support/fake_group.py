@@ -106,13 +106,13 @@ class FakeGroup:
         """The group's offset."""
         return await self._line.post(lambda: self.coordinator.offsets.get(partition))
 
-    async def commit(self, partition: int, offset: int) -> None:
+    async def tell(self, partition: int, offset: int) -> None:
         """The advisory commit: refused unless the group agrees."""
         await self._line.post(lambda: self.coordinator.commit(self.member, partition, offset))
 
     async def prove(self, partition: int, offset: int) -> None:
         """Commits an offset as a probe; NotOwner if the group does not agree."""
-        await self.commit(partition, offset)
+        await self.tell(partition, offset)
 
     def seek(self, partition: int, offset: int) -> None:
         """Moves the position; what was fetched before is out of date from now on."""

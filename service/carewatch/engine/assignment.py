@@ -7,15 +7,15 @@ closed, outside the callbacks, where heartbeats and the next rebalance go on mea
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from carewatch.domain.errors import Retryable
-from carewatch.engine.ports import NotOwner
+from carewatch.engine.ports import Fetched, NotOwner, OnRevoke
 from carewatch.processors.base import Record
 from carewatch.settings import WorkerSettings
 
@@ -28,16 +28,8 @@ STOP_SECONDS: Final = 4
 _DAY_MS: Final = 86_400_000
 
 
-class Fetched(NamedTuple):
-    """Records of one partition, and the token under which their fetch began."""
-
-    partition: int
-    token: int | None
-    records: Sequence[Record]
-
-
 class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
-    """A `Group` on Kafka, and the source's records."""
+    """A `Membership` on Kafka."""
 
     def __init__(
         self,
@@ -46,7 +38,7 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         group: str,
         options: dict[str, Any],
         settings: WorkerSettings,
-        on_revoke: Callable[[], Awaitable[None]],
+        on_revoke: OnRevoke,
     ) -> None:
         self.changed = asyncio.Event()
         """Set at every assignment."""

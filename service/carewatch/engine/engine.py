@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from carewatch.clock import Clock, SteadyClock
 from carewatch.domain.errors import CarewatchError, Retryable
+from carewatch.engine.assignment import KafkaGroup
 from carewatch.engine.changelog import KafkaLog
 from carewatch.engine.cluster import check_counts, partition_counts
 from carewatch.engine.connection import kafka_options
@@ -23,7 +24,7 @@ from carewatch.engine.metrics import ProcessMetrics
 from carewatch.engine.news import News
 from carewatch.engine.observer import Observer, Observers
 from carewatch.engine.orders import Orders
-from carewatch.engine.ports import Log, TransactionalProducer
+from carewatch.engine.ports import Log, MembershipFactory, TransactionalProducer
 from carewatch.engine.pulse import Pulse, Watchdog
 from carewatch.engine.sealing import Seal, SealingProducer
 from carewatch.engine.ticker import Ticker
@@ -160,7 +161,7 @@ class Engine:
                 processor,
                 counts=counts,
                 settings=worker,
-                options=self._options,
+                group=self._membership(processor),
                 producers=self._producer,
                 log=self._log,
                 observer=self._observer,
@@ -275,6 +276,15 @@ class Engine:
             seconds,
         )
         await asyncio.gather(*(lane.stood_still() for lane in self._lanes))
+
+    def _membership(self, processor: Processor) -> MembershipFactory:
+        return lambda on_revoke: KafkaGroup(
+            topic=processor.reads,
+            group=processor.group,
+            options=self._options,
+            settings=self._settings.worker,
+            on_revoke=on_revoke,
+        )
 
     def _ticker(self, lane: Lane) -> Ticker:
         keeper = self._timekeeper

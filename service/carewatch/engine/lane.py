@@ -14,11 +14,10 @@ from typing import Any, Final
 from aiokafka.errors import KafkaError
 
 from carewatch.domain.errors import Refused, Retryable
-from carewatch.engine.assignment import Fetched, KafkaGroup
 from carewatch.engine.observer import Observer
 from carewatch.engine.orders import Orders, Paused
 from carewatch.engine.partition import Partition, Timings
-from carewatch.engine.ports import Log, NotOwner, ProducerFactory
+from carewatch.engine.ports import Fetched, Log, MembershipFactory, NotOwner, ProducerFactory
 from carewatch.engine.tally import TooManyDead
 from carewatch.processors.base import PartitionContext, Processor
 from carewatch.settings import WorkerSettings
@@ -45,13 +44,14 @@ class Lane:
         *,
         counts: Mapping[str, int],
         settings: WorkerSettings,
-        options: dict[str, Any],
+        group: MembershipFactory,
         producers: ProducerFactory,
         log: Log,
         observer: Observer,
         orders: Orders,
         flush_gate: asyncio.Semaphore,
         on_lag: Callable[[str, int, int, int | None], None],
+        timings: Timings | None = None,
     ) -> None:
         self.processor = processor
         self.refused: dict[int, str] = {}
@@ -66,6 +66,7 @@ class Lane:
         self._orders = orders
         self._flush_gate = flush_gate
         self._on_lag = on_lag
+        self._timings = timings or Timings(flush=settings.flush_timeout_ms / 1000)
         self._partitions: dict[int, Partition] = {}
         self._flushers: dict[int, asyncio.Task[None]] = {}
         self._retry: dict[int, float] = {}
@@ -73,13 +74,7 @@ class Lane:
         self._tasks: list[asyncio.Task[None]] = []
         self._ended: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._group = KafkaGroup(
-            topic=processor.reads,
-            group=processor.group,
-            options=options,
-            settings=settings,
-            on_revoke=self._on_revoke,
-        )
+        self._group = group(self._on_revoke)
 
     @property
     def live(self) -> frozenset[int]:
@@ -203,7 +198,7 @@ class Lane:
                 group=self._group,
                 observer=self._observer,
                 orders=self._orders,
-                timings=Timings(flush=self._settings.flush_timeout_ms / 1000),
+                timings=self._timings,
             )
             self._partitions[number] = partition
         try:

@@ -5,7 +5,8 @@ in-memory log under a simulated scheduler. A port promises only what Kafka reall
 Kafka's answer is indefinite, so is the port's.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from carewatch.domain.errors import Retryable
@@ -88,6 +89,14 @@ class Log(Protocol):
         """
 
 
+class Fetched(NamedTuple):
+    """Records of one partition, and the token under which their fetch began."""
+
+    partition: int
+    token: int | None
+    records: Sequence[Record]
+
+
 class Group(Protocol):
     """Membership in the consumer group of one stage.
 
@@ -109,3 +118,54 @@ class Group(Protocol):
 
     def seek(self, partition: int, offset: int) -> None:
         """Moves the position of an owned partition; what is on its way from before is dropped."""
+
+
+class Membership(Group, Protocol):
+    """A group as a lane uses it: joining, assignments, and the source's records.
+
+    Each assignment gives all partitions anew, and paused: their records come once `resume` is
+    called. Before the next one every token is over, and the lane's flush is waited for.
+    """
+
+    changed: asyncio.Event
+    """Set at every assignment."""
+
+    generation: int
+    """Counts assignments."""
+
+    @property
+    def assigned(self) -> frozenset[int] | None:
+        """The partitions of the current assignment; None while the group rebalances."""
+
+    @property
+    def partition_count(self) -> int | None:
+        """How many partitions the source has by the newest metadata; None while unknown."""
+
+    async def start(self) -> None:
+        """Joins; `changed` tells when partitions come."""
+
+    async def stop(self) -> None:
+        """Leaves for good, in bounded time."""
+
+    def resume(self, partition: int) -> None:
+        """Lets records of an owned partition come."""
+
+    def pause(self, partition: int) -> None:
+        """Keeps an owned partition's records back until `resume`."""
+
+    async def fetch(self) -> Sequence[Fetched]:
+        """What has arrived; waits a moment for something."""
+
+    async def commit(self, offsets: Mapping[int, int]) -> None:
+        """Tells lag tools where we are: advisory, errors are noted."""
+
+    def lag(self, partition: int) -> int | None:
+        """Committed records of the source that were not fetched yet, as of the last fetch."""
+
+    def reached(self, partition: int) -> int | None:
+        """When the newest record that was fetched had been written (ms); None before the first."""
+
+
+OnRevoke = Callable[[], Awaitable[None]]
+MembershipFactory = Callable[[OnRevoke], Membership]
+"""What to await when partitions are taken back -> a membership that has not joined yet."""

@@ -61,6 +61,7 @@ class Design:
     wall_clock: bool = False
     second_writer: bool = False
     committed_facts: bool = True
+    worker: "Callable[[Cluster, str], Worker]" = lambda cluster, name: Worker(cluster, name)  # noqa: PLW0108 - defined below
 
 
 class Worker:
@@ -170,7 +171,7 @@ class Worker:
                 await partition.flush()
                 turns += 1
                 if turns % 8 == 0 and partition.durable_offset is not None:
-                    await group.commit(partition.number, partition.durable_offset)
+                    await group.tell(partition.number, partition.durable_offset)
             except EXPECTED_FAILURES:
                 self.cluster.log.seen["flush failed"] += 1
 
@@ -267,7 +268,7 @@ class Cluster:
 
     def _start_worker(self) -> None:
         self._born += 1
-        self.workers.append(Worker(self, f"w{self._born}"))
+        self.workers.append(self.design.worker(self, f"w{self._born}"))
 
     def _fault(self) -> None:
         kind = self.chance.choice(
