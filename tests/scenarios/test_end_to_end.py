@@ -34,6 +34,7 @@ STATED = {
     *("clamped_future", "negative_clamped"),
     *("waiting_conversations", "oldest_unanswered", "queue_length"),
     *("sla_at_risk_conversations", "sla_breached_open_conversations"),
+    *("bot_sessions", "bot_messages", "handled_sessions"),
 }
 """The metrics that this story works out by hand; the golden cases hold the others."""
 
@@ -354,6 +355,13 @@ COUNTS = {
     ("web", "none", "sla_breaches", "website", "first_reply"): 2,
     ("web", "none", "corrections", "sla_transitions"): 1,
     ("email", "none", "duplicate_events"): 1,
+    ("web", "billing", "bot_sessions"): 1,
+    ("web", "billing", "bot_messages"): 1,
+    # Who notes and replies handles the session once; whom the provider does not name, too.
+    ("web", "billing", "handled_sessions"): 1,
+    ("email", "sales", "handled_sessions"): 1,
+    ("whatsapp", "none", "handled_sessions"): 1,
+    ("web", "none", "handled_sessions"): 2,
 }
 GROSS = {
     # The refuted breach was counted before it was taken back.
