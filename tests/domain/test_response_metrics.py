@@ -284,3 +284,13 @@ def test_of_a_message_that_is_no_longer_known_it_is_counted_too() -> None:
     ])  # fmt: skip
 
     assert [part.at for part in counted["late_changes"]] == [3 * DAY + 1200]
+
+
+def test_what_changes_no_series_takes_no_count_back() -> None:
+    """The message opened the first session, and then none: its place in volume is the same."""
+    question = message(0, id_="e1")
+    note = {"key": "m_e1", "needs_reply": False}
+    later = event("message.annotated", HOUR, id_="e2", actor="system", message=note)
+
+    assert Counted([question, later]).taken_back("messages") == 0
+    assert Counted([question, later]).taken_back("turns_opened") == 1

@@ -41,6 +41,7 @@ class Counted:
         self.books = Books([Book(1, "h", BEGINNING, document)])
         self.memory = ledger.new_memory("acme", "c1")
         self._net: Counter[tuple[str, Part]] = Counter()
+        self._taken: Counter[str] = Counter()
         for one in events:
             arrived = decode_event(b"c1", encode(one))
             assert isinstance(arrived, Arrived)
@@ -56,9 +57,14 @@ class Counted:
         assert all(n >= 0 for n in self._net.values())
         return sorted(found)
 
+    def taken_back(self, metric: str) -> int:
+        """How often something of the metric was taken back."""
+        return self._taken[metric]
+
     def _add(self, changes: Sequence[Change]) -> None:
         for change in changes:
             for one in contributions("acme", change.result):
                 _, _, queue, _, *own = one.labels
                 part = Part(one.at - START, (queue, *own), one.amount, one.of)
                 self._net[one.metric.id, part] += change.sign
+                self._taken[one.metric.id] += change.sign < 0
