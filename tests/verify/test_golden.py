@@ -22,23 +22,11 @@ VALUES = ("count", "sum_ms", "value", "pane", "revision", "at")
 WINDOWS = {*SIZES, "total", "now"}
 
 
-RECOUNTED = ("K03", "L01", "P15", "P43")
-"""Cases in which the worker counts a message twice in `gross`: it is taken back and counted anew
-though nothing that its point says has changed."""
-
-
-def either(case: str) -> object:
-    """The case, expected to fail while the worker's `gross` is wrong in it."""
-    if case.partition("-")[0] not in RECOUNTED:
-        return case
-    return pytest.param(case, marks=pytest.mark.xfail(reason="gross counts a message twice"))
-
-
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(one) for one in arguments])
 
 
-@pytest.mark.parametrize("case", [either(one) for one in CASES])
+@pytest.mark.parametrize("case", CASES)
 def test_the_results_of_a_replay_are_the_oracles(case: str, tmp_path: Path) -> None:
     config, events = GOLDEN / case / "config", GOLDEN / case / "events.jsonl"
     results, until = tmp_path / "results.jsonl", until_of(case)

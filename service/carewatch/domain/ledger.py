@@ -33,6 +33,7 @@ from carewatch.domain.fold import fire_timers, fold_event, next_timer
 from carewatch.domain.history import BLOCK, History
 from carewatch.domain.late_changes import counted, late_change
 from carewatch.domain.policy import Books
+from carewatch.domain.shown import shown
 
 HISTORY_MS: Final = 48 * 3_600_000
 """Events older than this are final (R6a)."""
@@ -240,7 +241,7 @@ def _rederive(
     published: defaultdict[tuple[Result, bool], deque[str]] = defaultdict(deque)
     for said in before:
         actual = _cause_of(memory, said.result, said.cause)
-        published[said.result, said.takes_back is None].append(actual)
+        published[shown(said.result), said.takes_back is None].append(actual)
     causes: dict[bytes, str] = {}
     fresh: list[Change] = []
     withdrawn: list[Change] = []
@@ -255,7 +256,7 @@ def _rederive(
         return actual
 
     for said in after:
-        kept = published[said.result, said.takes_back is None]
+        kept = published[shown(said.result), said.takes_back is None]
         stands = bool(kept)
         actual = kept.popleft() if stands else cause
         if not stands and said.takes_back is None:
@@ -266,7 +267,7 @@ def _rederive(
             original = _cause_of(memory, said.result, said.takes_back)
             withdrawn.append(_withdraw(memory, said.result, original, Said(said.result, cause)))
     for said in reversed(before):
-        left = published[said.result, said.takes_back is None]
+        left = published[shown(said.result), said.takes_back is None]
         if not left:
             continue
         gone = left.pop()
