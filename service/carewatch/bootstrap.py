@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from carewatch.channels import CHANNELS
 from carewatch.clock import Clock, SteadyClock
+from carewatch.engine.catalogue import partition_count
 from carewatch.engine.cluster import partition_counts
 from carewatch.engine.connection import kafka_options
 from carewatch.engine.engine import Engine
@@ -47,6 +48,7 @@ def build_gateway(settings: Settings, clock: Clock) -> Gateway:
             deadline_ms=deadline_ms,
             max_request_bytes=int(topics.BY_NAME[name].config["max.message.bytes"]),
             client_id=f"carewatch-gateway-{name}",
+            partitions=partition_count(topics.BY_NAME[name], settings.kafka),
         )
         for name in (topics.EVENTS, topics.DEAD)
     )

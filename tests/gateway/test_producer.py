@@ -12,13 +12,14 @@ from support.lab import create_topics, read_committed
 RECORD = Outgoing(b"key", b"value", 1_767_607_500_000, (("kind", b"test"),))
 
 
-def publisher(bootstrap_servers: str, topic: str) -> Publisher:
+def publisher(bootstrap_servers: str, topic: str, partitions: int | None = None) -> Publisher:
     return Publisher(
         {"bootstrap_servers": bootstrap_servers},
         topic,
         deadline_ms=5000,
         max_request_bytes=4_194_304,
         client_id="test",
+        partitions=partitions,
     )
 
 
@@ -83,3 +84,34 @@ async def test_before_the_start_nothing_is_promised_and_stopping_is_safe() -> No
         await sender.publish([RECORD])
     await sender.stop()
     assert sender.unready == "not connected to Kafka yet"
+
+
+@pytest.mark.broker
+async def test_a_topic_with_another_count_than_it_was_born_with_gets_nothing(
+    broker: LocalKafka,
+) -> None:
+    """At the connection, and when partitions are added under it: keys must not move."""
+    topic = "test.gateway.counted"
+    await create_topics(broker.bootstrap_servers, {topic: 2})
+    right = publisher(broker.bootstrap_servers, topic, partitions=2)
+    wrong = publisher(broker.bootstrap_servers, topic, partitions=3)
+    for sender in (right, wrong):
+        sender.start()
+    try:
+        await ready(right)
+
+        async def said() -> bool | None:
+            return True if "has 2 partitions" in str(wrong.unready) else None
+
+        await eventually(said, within_s=60)
+        refused = wrong.unready
+        await right.publish([RECORD])
+        with pytest.raises(Unavailable, match=r"has 3 partitions, kafka\.partitions says 2"):
+            right._partition(b"key", [0, 1, 2], [0, 1, 2])
+    finally:
+        for sender in (right, wrong):
+            await sender.stop()
+
+    assert refused is not None
+    assert "kafka.partitions says 3" in refused
+    assert "Remedy: set kafka.partitions" in refused

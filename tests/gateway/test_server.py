@@ -31,7 +31,7 @@ COUNTS = {"care.events": 2, "care.dead": 1}
 
 def settings(bootstrap_servers: str, **gateway: int) -> Settings:
     return Settings(
-        kafka=KafkaSettings(bootstrap_servers=bootstrap_servers),
+        kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, partitions=COUNTS["care.events"]),
         gateway=GatewaySettings(
             **{"port": 0, "metrics_port": 0, "body_limit_bytes": SMALL, **gateway}  # type: ignore[arg-type]
         ),

@@ -44,7 +44,8 @@ class Publisher:
     """Publishes to one topic. `start` returns at once, `stop` is safe without `start`.
 
     The topic is never created here: it is looked for in the list of all topics, and a missing one
-    keeps the publisher unready.
+    keeps the publisher unready. So does one with another count than `partitions`, if that is
+    given: keys must not move.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class Publisher:
         deadline_ms: int,
         max_request_bytes: int,
         client_id: str,
+        partitions: int | None = None,
     ) -> None:
         self._options = dict(options)
         self._topic = topic
         self._deadline_s = deadline_ms / 1000
         self._max_request_bytes = max_request_bytes
         self._client_id = client_id
+        self._partitions = partitions
         self._producer: AIOKafkaProducer | None = None
         self._broken = asyncio.Event()
         self._reason = "not connected to Kafka yet"
@@ -119,6 +122,9 @@ class Publisher:
             if loop.time() - (self._silent_since or loop.time()) > STUCK_AFTER_S:
                 self._retire(producer, "acknowledges nothing")
             raise Unavailable("Kafka did not acknowledge in time") from error
+        except Unavailable as error:
+            self._retire(producer, str(error))
+            raise
         except MessageSizeTooLargeError:
             raise
         except KafkaError as error:
@@ -161,7 +167,7 @@ class Publisher:
             max_request_size=self._max_request_bytes,
             request_timeout_ms=5000,
             retry_backoff_ms=100,
-            partitioner=_partition,
+            partitioner=self._partition,
         )
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -171,10 +177,32 @@ class Publisher:
         except BaseException:
             await producer.stop()
             raise
-        if not cluster.partitions_for_topic(self._topic):
+        found = len(cluster.partitions_for_topic(self._topic) or ())
+        if not found:
             await producer.stop()
             raise Unavailable(f"topic {self._topic} does not exist: run `carewatch topics apply`")
+        if self._partitions not in (None, found):
+            await producer.stop()
+            raise Unavailable(self._another_count(found))
         return producer
+
+    def _partition(self, key: bytes | None, every: Sequence[int], available: Sequence[int]) -> int:
+        """The partition of the key, as track and replay know it; without a key any that is there.
+
+        Raises Unavailable when partitions were added meanwhile.
+        """
+        if self._partitions not in (None, len(every)):
+            raise Unavailable(self._another_count(len(every)))
+        if key is None:
+            return random.choice(available or every)  # noqa: S311 - spreads load, hides nothing
+        return partition_of(key, len(every))
+
+    def _another_count(self, found: int) -> str:
+        return (
+            f"topic {self._topic} has {found} partitions, kafka.partitions says "
+            f"{self._partitions}: keys would go to other partitions than their state. Remedy: set "
+            "kafka.partitions to the count it was born with, or create the topics anew"
+        )
 
     def _retire(self, producer: AIOKafkaProducer, reason: str) -> None:
         """Takes a producer out of use; a second call for the same one does nothing."""
@@ -187,13 +215,6 @@ class Publisher:
         task = asyncio.create_task(_close(producer))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
-
-
-def _partition(key: bytes | None, every: Sequence[int], available: Sequence[int]) -> int:
-    """The partition of the key, as track and replay know it; without a key any that is there."""
-    if key is None:
-        return random.choice(available or every)  # noqa: S311 - spreads load, hides nothing
-    return partition_of(key, len(every))
 
 
 async def _close(producer: AIOKafkaProducer) -> None:
