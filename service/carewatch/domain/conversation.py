@@ -18,7 +18,6 @@ from carewatch.domain.matching import Subject
 from carewatch.domain.policy import Book, Books, Promise
 from carewatch.domain.profiles import ProfileRules
 from carewatch.domain.rulebook import Target
-from carewatch.domain.tallies import counted
 
 
 class Turn(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -307,8 +306,6 @@ class Step:
 
     def say(self, result: Result, *, keep: str | None = None) -> None:
         """Tells a result of this step; with `keep` under a name by which it can be taken back."""
-        if isinstance(result, Tally):
-            result = counted(result)
         self.tell(Said(result, self.cause))
         if keep is not None:
             kept = Withdrawable(result, self.cause)
@@ -324,7 +321,7 @@ class Step:
 
     def uncount(self, tally: Tally) -> None:
         """Takes back a count that was said earlier; it is known by what it says alone."""
-        self.tell(Said(counted(tally), self.cause, self.cause))
+        self.tell(Said(tally, self.cause, self.cause))
 
     def forget(self, name: str) -> None:
         """What was kept under a name is final from now on."""
