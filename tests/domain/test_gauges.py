@@ -241,3 +241,14 @@ def test_whoever_is_expected_in_a_forgotten_gauge_comes_all_the_same() -> None:
 
     assert gone is None
     assert lane.shown("sla_due_within", DUE) == Gauge(1)
+
+
+def test_whoever_was_expected_in_a_forgotten_gauge_and_left_brings_nothing_back() -> None:
+    lane, at = Lane(), NOON + 3 * FORGOTTEN_MS
+    lane.gauges.move(Held("sla_due_within", DUE, at), "c1", 1)
+    lane.tick(NOON + SECOND)
+    lane.tick(NOON + 2 * FORGOTTEN_MS, named=False)
+    lane.gauges.move(Held("sla_due_within", DUE, at), "c1", -1)
+
+    assert lane.tick(at, named=False) == []
+    assert lane.shown("sla_due_within", DUE) is None

@@ -107,6 +107,7 @@ def test_the_day_of_a_cohort_is_provisional_until_its_horizon_and_lateness_have_
             clock_record(end + GRACE_MS),
             cohort(2, position=2),
             clock_record(end + 3 * HOUR),
+            cohort(3, position=3),
             clock_record(closes),
             clock_record(closes + 1),
             clock_record(closes + HOUR),
@@ -117,16 +118,27 @@ def test_the_day_of_a_cohort_is_provisional_until_its_horizon_and_lateness_have_
         ("early", Tally(1), True),
         ("on_time", Tally(1), True),
         ("late", Tally(2), True),
-        ("late", Tally(2), False),
+        ("late", Tally(3), True),
+        ("late", Tally(3), False),
     ]
 
 
 def test_a_cohort_is_held_as_long_as_its_sources_may_send() -> None:
     held = START + DAY + COHORT.horizon_ms + HOLD_MS
-    log = [cohort(1), clock_record(held - 1), cohort(2, position=2), clock_record(held)]
-    outputs = outputs_of(as_records([*log, cohort(3, position=3), clock_record(held + 1000)]))
+    other = partial_record(
+        "turns_opened", "1d", START, Count(5, 5), partition=1, end=START + DAY, closes=held
+    )
+    log = [
+        cohort(1),
+        other,
+        *(clock_record(held - 1, partition=p, sources=2) for p in (0, 1)),
+        cohort(2, position=2),
+        *(clock_record(held, partition=p, sources=2) for p in (0, 1)),
+        cohort(3, position=3),
+    ]
+    outputs = outputs_of(as_records(log))
 
-    assert said(outputs, "1d")[-1].value == Tally(2)
+    assert said(outputs, "1d")[-1].value == Tally(7)
     [dead] = [o for o in outputs if o.topic == topics.DEAD]
     assert dict(dead.headers)["reason"] == b"contradiction"
 
@@ -168,6 +180,27 @@ def test_rolling_windows_have_one_key_without_a_start() -> None:
         b"acme|web|support|normal|messages|author=customer,direction=inbound|last_15m|",
         b"acme|web|support|normal|messages|author=customer,direction=inbound|last_1h|",
     }
+
+
+def test_a_minute_is_in_the_window_for_as_many_minutes_as_that_has() -> None:
+    log = as_records([minute(0, 2), *(clock_record(T0 + at * MINUTE) for at in range(70))])
+
+    outputs = outputs_of(log)
+    assert rolled(outputs) == [(at, "on_time", 2 if at < 16 else 0) for at in range(1, 17)]
+    assert [value for _, _, value in rolled(outputs, "last_1h")] == [*[2] * 60, 0]
+
+
+def test_a_window_holds_the_minute_that_it_begins_with() -> None:
+    log = as_records([minute(0, 2), minute(15, 4), clock_record(T0 + 15 * MINUTE)])
+
+    assert rolled(outputs_of(log)) == [(15, "on_time", 2)]
+
+
+def test_a_rolling_window_never_goes_back() -> None:
+    late = [minute(3, 7), clock_record(T0 + 101 * MINUTE)]
+    log = as_records([minute(20, 2), clock_record(T0 + 100 * MINUTE), *late])
+
+    assert rolled(outputs_of(log)) == [(36, "on_time", 0)]
 
 
 @pytest.mark.parametrize("clocks", [range(1, 90), (1, 80), (1, 16, 61, 200), (200,)])

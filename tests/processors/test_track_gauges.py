@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carewatch.domain.rulebook import Document, QueueRules, Tenant
+from carewatch.domain.rulebook import Channels, Document, Profile, QueueRules, Tenant
 from carewatch.domain.times import format_time, parse_time
-from carewatch.processors.base import Output
+from carewatch.processors.base import Output, PartitionContext, Record, Row
 from carewatch.processors.replay import Replay
+from carewatch.processors.track import Track
 from carewatch.wire import topics
+from carewatch.wire.envelope import encode_tick
 from carewatch.wire.rulebooks import encode_document, encode_publication
 from support.envelopes import START, Event, encode, event, histories, message
 from support.replays import BEGINNING, POLICY, points, publication
@@ -145,6 +148,66 @@ def test_the_gauges_that_the_rulebook_names_stand_at_nothing_for_ever() -> None:
     outputs = watched(answered(0), 25 * HOUR, rulebook=named())
 
     assert value(outputs, "waiting_conversations")["value"] == 0
+
+
+def test_a_gauge_that_a_new_rulebook_ceases_to_name_is_forgotten_when_that_takes_effect() -> None:
+    written: list[Output] = []
+    driver = Replay(written.append)
+    driver.everywhere(named())
+    for one in answered(0):
+        driver.ticks_until(parse_time(one["recordedtime"]))
+        driver.event(one["partitionkey"], encode(one))
+    driver.ticks_until(START + 30 * HOUR)
+    before = series(written, "waiting_conversations")
+    driver.everywhere(publication(number=2, effective_at=START + 31 * HOUR))
+    driver.ticks_until(START + 32 * HOUR)
+
+    assert [point["value"] for point in before.values()] == [0]
+    assert series(written, "waiting_conversations") == {}
+
+
+def test_what_is_closed_stays_closed_for_a_new_owner_under_a_more_lenient_rulebook() -> None:
+    lenient = Channels(profiles={"private_messaging": Profile(window_lateness="24h")})
+    book = encode_publication(
+        number=1,
+        canonical=encode_document(Document(channels=lenient)),
+        effective_at=START + 3 * HOUR,
+        recorded_at=START + 2 * HOUR,
+    )
+    reply = message(30 * SECOND, id_="e2", actor="agent", arrives=4 * HOUR)
+    owner, rows = fresh(), dict[bytes, bytes]()
+    fold(owner, rows, b"c1", encode(message(0, id_="e1")))
+    for at in (SECOND, 2 * HOUR, 2 * HOUR + SECOND):
+        marker = fold(owner, rows, None, encode_tick(partition=0, at=format_time(START + at)))
+    heir = fresh()
+    heir.restore([Row(key, value) for key, value in rows.items()], marker)
+    fold(heir, rows, None, book)
+    fold(heir, rows, b"c1", encode(reply))
+
+    kept = [key for key in map(msgspec.msgpack.decode, rows) if key[0] == "pane"]
+    samples = {key[3] for key in kept if key[1] == "reply_time"}
+    assert samples == {"1d", "total"}
+    assert {key[3] for key in kept if key[1] == "late_facts"} >= {"1m", "total"}
+
+
+def fresh() -> Track:
+    counts = {topics.EVENTS: 1, topics.PARTIALS: 1}
+    track = Track(PartitionContext(partition=0, partitions=counts))
+    track.restore([], None)
+    return track
+
+
+def fold(track: Track, rows: dict[bytes, bytes], key: bytes | None, value: bytes) -> bytes:
+    """Folds one record, keeps the rows, returns the marker."""
+    track.on_records([Record(track.next_offset, key, value)])
+    flushed = track.flush()
+    assert flushed is not None
+    for row in flushed.rows:
+        if row.value is None:
+            rows.pop(row.key, None)
+        else:
+            rows[row.key] = row.value
+    return flushed.marker
 
 
 @given(events=histories(most=6, keys=("c1", "c2", "c3")), partitions=st.integers(2, 4))

@@ -66,11 +66,8 @@ class Days:
         eras = self._eras.get(tenant)
         if eras is None:
             eras = self._eras[tenant] = list(self._eras_of(tenant))
-        place = bisect_right(eras, at, key=lambda era: era.since) - 1
-        era = eras[place]
+        era = eras[bisect_right(eras, at, key=lambda era: era.since) - 1]
         start, end = era.days.around(at)
-        if place + 1 < len(eras):
-            end = min(end, eras[place + 1].since)
         found = self._last[tenant] = Day(max(start, era.since), end)
         return found
 

@@ -131,7 +131,7 @@ class _Count:
                 self._later[at] = 0
                 self._crossings.set(at, self, at)
             self._later[at] += by
-            if not quiet:
+            if by > 0 and not quiet:
                 self._shown.begin()
         elif not quiet:
             self._shift(by)
@@ -231,7 +231,7 @@ class _Soonest:
         if bucket is None:
             bucket = self._by_minute[minute] = {}
             insort(self._minutes, minute)
-        if not quiet:
+        if by > 0 and not quiet:
             self._shown.begin()
         left = bucket.get(deadline, 0) + by
         if left:
