@@ -158,7 +158,9 @@ def test_a_file_that_would_be_overlooked_is_a_mistake(folder: Any) -> None:
         ),
     ],
 )
-def test_mistakes_in_carewatch_yaml_name_key_and_remedy(folder: Any, text: str, expected: str) -> None:
+def test_mistakes_in_carewatch_yaml_name_key_and_remedy(
+    folder: Any, text: str, expected: str
+) -> None:
     folder.write("carewatch.yaml", text + "\n")
 
     assert folder.mistakes() == [f"carewatch.yaml:1: {expected}"]

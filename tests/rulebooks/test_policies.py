@@ -252,3 +252,22 @@ def test_hours_of_business_on_an_always_open_schedule_are_hours_of_the_clock(fol
     folder.write("policies/p.yaml", policy("targets: {first_reply: {all: 1h, hours: business}}"))
 
     assert folder.mistakes(only_computed=True) == []
+
+
+def test_a_target_that_a_schedule_never_gets_through_is_refused(folder: Any) -> None:
+    folder.write(
+        "schedules/rare.yaml",
+        'schedule: rare\nversion: 1\neffective_from: "2020-01-01T00:00:00Z"\n'
+        'timezone: Europe/Berlin\nweekly: {mon: ["09:00-09:01"]}\n',
+    )
+    folder.write(
+        "policies/p.yaml",
+        'policy: p\nversion: 1\neffective_from: "2020-01-01T00:00:00Z"\norder: 1\n'
+        "schedule: rare\ntargets:\n  resolution: {high: 4h, low: 5h}\n",
+    )
+
+    says = "5h of business time take more than 5 years: 'rare' is open for 4 h in them"
+    remedy = "promise less, or write hours: calendar"
+    assert folder.mistakes() == [
+        f"policies/p.yaml:7: targets.resolution.low: {says}; {remedy}",
+    ]

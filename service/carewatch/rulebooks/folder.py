@@ -14,6 +14,7 @@ from carewatch.domain.rulebook import TARGETS, Channels, Document, Policy, Profi
 from carewatch.rulebooks.computed import check_policy_computed
 from carewatch.rulebooks.placed import Placed, check_zone
 from carewatch.rulebooks.policies import check_policies, check_schedule_name
+from carewatch.rulebooks.reach import check_reach
 from carewatch.rulebooks.schedules import check_schedules
 from carewatch.settings import FILE, RULEBOOK_KEYS, Settings
 from carewatch.shape import decode, nearest
@@ -57,6 +58,8 @@ def read_document(
     if only_computed:
         for policy in policies:
             check_policy_computed(policy)
+    if not found:
+        check_reach(policies, schedules)
     mistakes.extend(found)
     if found:
         return None
