@@ -156,6 +156,33 @@ async def test_a_source_that_was_created_anew_between_two_runs(lab: Lab) -> None
     assert await lab.counted() == ["a:1", "b:1", "c:1"]
 
 
+async def test_a_source_created_anew_that_is_as_long_as_the_old_one(lab: Lab) -> None:
+    """Its offsets look alike; the record that was read there does not."""
+    engine = Engine([lab.processor], lab.settings(), system_clock)
+    try:
+        await engine.start()
+        await lab.until_counted(["a:1", "b:1", "c:1"])
+    finally:
+        await engine.stop()
+    await recreate(lab)
+    await lab.produce(["p", "q", "r", "s"])
+    again = Engine([lab.processor], lab.settings(), system_clock)
+    try:
+        await again.start()
+
+        async def decided() -> bool:
+            return bool(again.refused) or bool(again.live(lab.name))
+
+        await eventually(decided)
+        text = again.refused[lab.name, 0]
+    finally:
+        await again.stop()
+
+    assert "offset 2 of" in text
+    assert "holds another record than was read there: it was created anew" in text
+    assert await lab.counted() == ["a:1", "b:1", "c:1"]
+
+
 async def test_partitions_added_while_a_worker_runs_end_it(lab: Lab) -> None:
     engine = Engine([lab.processor], lab.settings(), system_clock)
     try:

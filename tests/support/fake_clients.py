@@ -5,7 +5,7 @@ of what was on each line still arrives, and possibly much later. Answers reach o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -251,6 +251,14 @@ class FakeReader:
         """The last stable offset, or the end for a reader that takes everything."""
         place = self.host.log.partition(topic, partition)
         return await self._line.post(lambda: place.stable_end if self.committed_only else place.end)
+
+    async def record_at(self, topic: str, partition: int, offset: int) -> Record | None:
+        """The record at an offset, if a reader may see one there."""
+        return await self._line.post(lambda: next(self._place(topic, partition, offset), None))
+
+    def _place(self, topic: str, partition: int, offset: int) -> Iterator[Record]:
+        place = self.host.log.partition(topic, partition)
+        return place.records(offset, offset + 1, committed_only=self.committed_only)
 
     def read(self, topic: str, partition: int, end: int) -> AsyncIterator[Sequence[Record]]:
         """Every record below `end`, in batches of any size."""

@@ -88,6 +88,21 @@ class KafkaLog:
         async with self._consumer() as consumer:
             return int((await consumer.end_offsets([where]))[where])
 
+    async def record_at(self, topic: str, partition: int, offset: int) -> Record | None:
+        where = TopicPartition(topic, partition)
+        async with self._consumer() as consumer:
+            consumer.assign([where])
+            consumer.seek(where, offset)
+            for _ in range(STALLED_POLLS):
+                found = await consumer.getmany(where, timeout_ms=POLL_MS, max_records=1)
+                for r in found.get(where, ()):
+                    if r.offset != offset:
+                        return None
+                    return Record(r.offset, r.key, r.value, tuple(r.headers))
+                if await consumer.position(where) > offset:
+                    return None
+        raise Retryable(f"reading {topic} partition {partition} at {offset} came to no end")
+
     async def read(self, topic: str, partition: int, end: int) -> AsyncIterator[Sequence[Record]]:
         where = TopicPartition(topic, partition)
         async with self._consumer() as consumer:

@@ -156,6 +156,9 @@ class FailingLog:
     async def stable_end(self, topic: str, partition: int) -> int:
         return await self._log.stable_end(topic, partition)
 
+    async def record_at(self, topic: str, partition: int, offset: int) -> Record | None:
+        return await self._log.record_at(topic, partition, offset)
+
     async def read(self, topic: str, partition: int, end: int) -> AsyncIterator[Sequence[Record]]:
         async for records in self._log.read(topic, partition, end):
             self._points.reach("mid_restore")

@@ -67,6 +67,7 @@ class _Live:
     producer: TransactionalProducer
     stage: Stage
     driven: Driven
+    newest: Record | None = None
     durable: int
     flushed_at: float
     marker_only: Flush | None = None
@@ -161,6 +162,7 @@ class Partition:
             stage = self._processor.build(self._context)
             next_offset = await self._restore(stage, restored, committed)
             driven = self._refusals.driven(restored)
+            await self._check_source(driven)
             self._allow(driven.tally)
             self._refusals.too_many_dead(driven.tally, next_offset)
             if restored.marker is None:
@@ -206,6 +208,7 @@ class Partition:
                 await self._fail(live, error)
                 raise
             live.driven.tally.count(part, dead, self._processor.is_control)
+            live.newest = part[-1]
             took = loop.time() - started
             at += len(part)
             live.fed += len(part)
@@ -275,6 +278,8 @@ class Partition:
             live.durable_fed = fed
             live.feeding.set()
             return
+        if live.newest is not None:
+            live.driven.note_read(live.newest)
         async with asyncio.timeout(self._timings.flush):
             await self._transaction(live.producer, snapshot, live.driven)
         live.marker_only = None
@@ -330,6 +335,15 @@ class Partition:
         self._refusals.before_the_beginning(next_offset, first)
         self._refusals.behind_the_group(next_offset, committed)
         return next_offset
+
+    async def _check_source(self, driven: Driven) -> None:
+        """Refuses a source in which not the record stands that was read there."""
+        source, offset = self._processor.reads, driven.read_offset
+        if offset is None or offset < await self._log.first_offset(source, self.number):
+            return
+        self._refusals.another_source(
+            driven, await self._log.record_at(source, self.number, offset)
+        )
 
     def _tell_progress(self, read: int, left: int) -> None:
         self._observer.restoring(self._processor.name, self.number, read=read, left=left)

@@ -82,6 +82,12 @@ class Log(Protocol):
     async def stable_end(self, topic: str, partition: int) -> int:
         """The last stable offset: all below it is decided (ListOffsets with read_committed)."""
 
+    async def record_at(self, topic: str, partition: int, offset: int) -> Record | None:
+        """The committed record at `offset`; None when the one there is none, or another one's.
+
+        To be asked of an offset below the stable end and not below the first.
+        """
+
     def read(self, topic: str, partition: int, end: int) -> AsyncIterator[Sequence[Record]]:
         """Every committed record below `end`, from the first offset on, in order, in batches.
 

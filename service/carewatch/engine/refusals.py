@@ -9,7 +9,7 @@ from typing import NoReturn
 from carewatch.domain.errors import InvalidRecord, Permanent, Refused
 from carewatch.engine.changelog import Restored
 from carewatch.engine.tally import Driven, Tally, TooManyDead, read_driven
-from carewatch.processors.base import Processor, Stage
+from carewatch.processors.base import Processor, Record, Stage
 
 
 class Refusals:
@@ -58,6 +58,17 @@ class Refusals:
             self._refuse(
                 f"the marker says {marker}, but {source} ends at {end}: it was created anew or "
                 "has lost its end",
+                f"restore {source} from a backup; if it is to begin anew, create every care.* "
+                "topic anew with it, since state and results speak of the old one",
+            )
+
+    def another_source(self, driven: Driven, found: Record | None) -> None:
+        """A topic that was deleted and created anew may be as long as the old one was."""
+        if not driven.knows(found):
+            source = self._processor.reads
+            self._refuse(
+                f"offset {driven.read_offset} of {source} holds another record than was read "
+                "there: it was created anew",
                 f"restore {source} from a backup; if it is to begin anew, create every care.* "
                 "topic anew with it, since state and results speak of the old one",
             )

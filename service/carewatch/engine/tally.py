@@ -4,6 +4,7 @@ It travels in a header of the marker's record, so that the stage's marker stays 
 of the last records could not be understood, and how many results each partition was sent.
 """
 
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -83,11 +84,26 @@ class Driven(msgspec.Struct, array_like=True):
     """What the driver keeps with every marker.
 
     `sent` counts results by topic and partition: the running number in the header `sequence` of
-    each, by which any reader sees a gap or a repetition.
+    each, by which any reader sees a gap or a repetition. `read_offset` and `read_sum` are a record
+    of the source, by which one that was created anew is told from the one that was read.
     """
 
     tally: Tally = msgspec.field(default_factory=Tally)
     sent: dict[str, dict[int, int]] = {}
+    read_offset: int | None = None
+    read_sum: int = 0
+
+    def note_read(self, record: Record) -> None:
+        """Remembers a record of the source, to know it by: offsets alone look alike."""
+        self.read_offset, self.read_sum = record.offset, _sum(record)
+
+    def knows(self, record: Record | None) -> bool:
+        """Whether this is the record that was read at `read_offset`."""
+        return (
+            record is not None
+            and record.offset == self.read_offset
+            and _sum(record) == self.read_sum
+        )
 
     def number(self, topic: str, partition: int) -> int:
         """The running number of the next result that goes there, from 0 on."""
@@ -95,6 +111,10 @@ class Driven(msgspec.Struct, array_like=True):
         number = numbers.get(partition, 0)
         numbers[partition] = number + 1
         return number
+
+
+def _sum(record: Record) -> int:
+    return zlib.crc32(record.value or b"", zlib.crc32(record.key or b""))
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
