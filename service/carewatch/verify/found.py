@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from carewatch.verify.instants import instant
 
@@ -51,6 +52,8 @@ class Found:
             if value is None:
                 self.points.pop(key, None)
             else:
+                if not _named(key, value["data"]):
+                    self.broken.append((METRICS, key, "the key says other than the point"))
                 self.points[key] = value["data"]
                 self.said_at[key] = instant(value["time"])
         elif topic == LATE and value is not None:
@@ -88,6 +91,19 @@ class Found:
         for key, content in self.standing[topic].values():
             by_key.setdefault(key, []).append(content)
         return by_key
+
+
+def _named(key: str, said: dict[str, Any]) -> bool:
+    """Whether a key is that of the point: its labels, metric, window and start, escaped."""
+    names = ("tenant", "channel", "queue", "priority", "metric", "labels", "window", "start")
+    parts = [unquote(part) for part in key.split("|")]
+    if len(parts) != len(names):
+        return False
+    told = dict(zip(names, parts, strict=True))
+    rolling = said["window"].startswith("last_")  # their key has no start
+    start = "" if rolling or said["start"] is None else said["start"]
+    others = (name for name in names if name not in ("labels", "start"))
+    return told["start"] == start and all(told[name] == said[name] for name in others)
 
 
 def read_results(lines: Iterable[bytes]) -> Found:

@@ -61,9 +61,12 @@ def _begins(target: str, start: str, moment: Moment) -> bool:
         case "first_reply" if start == "created":
             opened = "opened" in marks or "reopened" in marks
             return opened and moment.new_contact and moment.initiated_by != "agent"
-        case "first_reply" if start in ("handoff", "assignment"):
-            begun = "handoff" if start == "handoff" else "assigned"
-            return begun in marks and turn is not None and turn[1]
+        case "first_reply" if start == "handoff":
+            return "handoff" in marks and turn is not None and turn[1]
+        case "first_reply" if start == "assignment":
+            # Whoever is assigned before anybody asks owes an answer from the question on.
+            asked = "turn" in marks and moment.labels.agent is not None
+            return ("assigned" in marks or asked) and turn is not None and turn[1]
         case "first_reply" | "next_reply":
             first = target == "first_reply"
             return "turn" in marks and turn is not None and turn[1] is first

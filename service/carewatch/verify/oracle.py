@@ -83,7 +83,7 @@ class Oracle:
             return
         source.log_clock = max(source.log_clock, read.recorded)
         if isinstance(read, Control):
-            self._control(source, read)
+            self._control(partition, read)
             return
         if read.type in NO_CONVERSATION or (read.type == INHERITED and self._derive):
             return
@@ -101,10 +101,17 @@ class Oracle:
         if refused is not None:
             self.late.append((refused, read))
 
-    def _control(self, source: Source, record: Control) -> None:
+    def tick(self, partition: int, at: int) -> None:
+        """The clock of a partition reaches an instant, as by a `care.tick`."""
+        source = self.sources.setdefault(partition, Source())
+        if at > source.tick:
+            source.tick = at
+            source.ticks.append(at)
+            source.log_clock = max(source.log_clock, at)
+
+    def _control(self, partition: int, record: Control) -> None:
         if record.type == "care.tick":
-            source.tick = max(source.tick, record.recorded)
-            source.ticks.append(record.recorded)
+            self.tick(partition, record.recorded)
         elif record.type == "care.rulebook.published":
             said = record.data
             self.enforce(said["document"], said["number"], instant(said["effective_at"]))
@@ -266,18 +273,11 @@ def take_file(
     for line in kept:
         recorded = _recorded(_said(line))
         if ticking and recorded is not None:
-            _tick(source, recorded - recorded % SECOND)
+            oracle.tick(0, recorded - recorded % SECOND)
         oracle.take(0, line)
         seen()
     if ticking or until is not None:
-        _tick(source, until if until is not None else source.log_clock - source.log_clock % SECOND)
-
-
-def _tick(source: Source, at: int) -> None:
-    if at > source.tick:
-        source.tick = at
-        source.ticks.append(at)
-        source.log_clock = max(source.log_clock, at)
+        oracle.tick(0, until if until is not None else source.log_clock // SECOND * SECOND)
 
 
 def _said(line: bytes) -> dict[str, Any]:

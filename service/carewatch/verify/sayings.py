@@ -1,11 +1,34 @@
 """What events say before a story is told: who speaks, whether it asks, which word is the newest."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from carewatch.verify.admission import Event
 from carewatch.verify.instants import DAY
 from carewatch.verify.rulebook import Rulebooks
 from carewatch.verify.state import Told
+
+EXCLUDING = frozenset({"spam", "blocked", "test"})
+"""Tags while which nothing of a conversation counts (E20)."""
+
+
+def tags_after(before: frozenset[str], said: dict[str, Any]) -> frozenset[str]:
+    """The tags after an event that says `all` of them, or what was added and removed."""
+    if said.get("all") is not None:
+        before = frozenset(said["all"])
+    return (before | frozenset(said.get("added") or ())) - frozenset(said.get("removed") or ())
+
+
+def excluded(events: Sequence[Told]) -> set[int]:
+    """The events that nobody hears, since the conversation is tagged as spam or the like (E20)."""
+    unheard: set[int] = set()
+    tags: frozenset[str] = frozenset()
+    for told in events:
+        if tags & EXCLUDING:
+            unheard.add(id(told.event))
+        if told.event.type == "care.conversation.tagged":
+            tags = tags_after(tags, told.event.section("tags"))
+    return unheard
 
 
 def newest_revisions(events: Sequence[Told]) -> dict[tuple[str, int], int]:
@@ -43,6 +66,7 @@ def needs_reply(events: Sequence[Told], rulebooks: Rulebooks) -> dict[int, bool]
     A classifier's word counts whatever its stamp, so long as that is not a day later.
     """
     found: dict[int, bool] = {}
+    unheard = excluded(events)
     for told in events:
         event = told.event
         if event.type != "care.message.created" or author(event) != "customer":
@@ -53,6 +77,7 @@ def needs_reply(events: Sequence[Told], rulebooks: Rulebooks) -> dict[int, bool]
             said = later.event.section("message")
             if (
                 later.event.type in ("care.message.annotated", "care.message.updated")
+                and id(later.event) not in unheard
                 and said.get("key") == message["key"]
                 and said.get("needs_reply") is not None
                 and later.at - told.at <= DAY

@@ -8,13 +8,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from carewatch.verify.instants import instant
+from carewatch.verify.instants import HOUR, instant
 from carewatch.verify.rulebook import Rulebooks
-from carewatch.verify.sayings import author, needs_reply, newest_revisions
+from carewatch.verify.sayings import (
+    EXCLUDING,
+    author,
+    needs_reply,
+    newest_revisions,
+    tags_after,
+)
 from carewatch.verify.sessions import Sessions
 from carewatch.verify.state import Count, Handed, Told
 
-EXCLUDING = frozenset({"spam", "blocked", "test"})
 OPENING = ("new", "bot", "queued", "open")
 CALL_OPENS = ("started", "ivr", "queued", "ringing", "answered")
 CALL_ENDS = ("ended", "completed", "abandoned", "voicemail")
@@ -32,6 +37,7 @@ class Story(Sessions):
         super().__init__(events[0].event, rulebooks)
         self._needs = needs_reply(events, rulebooks)
         self._calls: dict[str, bool] = {}
+        self._until: int | None = None
         self._revisions = newest_revisions(events)
         self.handed: list[Handed] = []
         self.clock = clock
@@ -52,6 +58,8 @@ class Story(Sessions):
             found.append("unattended")
         if self.status != "snoozed":
             found.append("workable")
+        elif self._until is not None and self._until - self.clock <= HOUR:
+            found.append("snoozed_due")
         return found
 
     def _tell(self, told: Told) -> None:
@@ -154,6 +162,7 @@ class Story(Sessions):
             priority=data.get("priority") or self.labels.priority,
             customer=data.get("customer_key") or self.labels.customer,
         )
+        self._language = (data.get("message") or {}).get("lang") or self._language
         for one in data.get("annotations", ()):
             if one["kind"] == "topic":
                 self._topics |= {one["label"]}
@@ -258,10 +267,7 @@ class Story(Sessions):
                 self._end("closed", "spam", "spam")
 
     def _tag(self, said: dict[str, Any]) -> None:
-        if said.get("all") is not None:
-            self._tags = frozenset(said["all"])
-        added, removed = said.get("added") or (), said.get("removed") or ()
-        self._tags = (self._tags | frozenset(added)) - frozenset(removed)
+        self._tags = tags_after(self._tags, said)
 
     def _count_excluded(self, kind: str, told: Told) -> None:
         """E20: only the tag's going is heard."""
@@ -295,6 +301,8 @@ class Story(Sessions):
                 self._session_fact("closed", said.get("reason"), self._last)
         elif to in ("pending", "snoozed"):
             self._set_status(to)
+            until = said.get("until")
+            self._until = None if until is None else instant(until)
         elif to in ("resolved", "closed"):
             reason = said.get("reason")
             outcome = "no_reply_needed" if reason in NO_REPLY else None

@@ -1,0 +1,68 @@
+"""The processors and the oracle, told the same: two programs that share nothing must agree."""
+
+import json
+import os
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carewatch.domain.rulebook import Policy, Schedule
+from carewatch.domain.times import parse_time
+from carewatch.processors.base import Output
+from carewatch.processors.replay import Replay
+from carewatch.verify.found import RESULTS, Found
+from carewatch.verify.oracle import Oracle
+from carewatch.verify.verdict import judge
+from carewatch.wire import topics
+from support.envelopes import Event, encode
+from support.replays import publication
+from support.streams_of_care import rules, streams
+
+EXAMPLES = int(os.environ.get("CAREWATCH_ORACLE_EXAMPLES", "60"))
+"""More of them for a night's run."""
+
+AFTERWARDS = (1000, 60_000, 3_600_000 * 30)
+
+
+def told_both(
+    events: list[Event], policies: list[Policy], schedules: list[Schedule], afterwards: int
+) -> tuple[Oracle, Found]:
+    """The same log, one tick before each event, to a replay and to the oracle."""
+    written: list[Output] = []
+    replay, oracle = Replay(written.append), Oracle(derive=True)
+    book = publication(*policies, schedules=schedules)
+    replay.everywhere(book)
+    oracle.take(0, book)
+    clock = 0
+    for one in events:
+        clock = parse_time(one["recordedtime"]) // 1000 * 1000
+        replay.tick(clock)
+        oracle.tick(0, clock)
+        replay.event(one["partitionkey"], encode(one))
+        oracle.take(0, encode(one))
+    replay.tick(clock + afterwards)
+    oracle.tick(0, clock + afterwards)
+    return oracle, read(written)
+
+
+def read(written: list[Output]) -> Found:
+    found = Found()
+    for one in written:
+        if one.topic == topics.DEAD:
+            found.take_dead({name: text.decode() for name, text in one.headers})
+        elif one.topic in RESULTS:
+            key = None if one.key is None else one.key.decode()
+            found.take(one.topic, key, None if one.value is None else json.loads(one.value))
+    return found
+
+
+@given(events=streams(), ruled=rules(), afterwards=st.sampled_from(AFTERWARDS))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_both_say_the_same(
+    events: list[Event], ruled: tuple[list[Policy], list[Schedule]], afterwards: int
+) -> None:
+    oracle, found = told_both(events, *ruled, afterwards)
+
+    differences = judge(oracle, found).differences
+
+    assert [str(one) for one in differences] == []
