@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft7Validator, Draft202012Validator
+from jsonschema_rs import meta
 
 from carewatch.domain import facts
 from carewatch.domain.aggregates import Deadline
@@ -33,10 +33,12 @@ from carewatch.wire import envelope, points, results
 from carewatch.wire.dead import REASONS, dead_headers
 from carewatch.wire.rulebooks import decode_document, decode_publication
 from carewatch.wire.topics import BY_NAME, Topic
+from support.consumer_form import open_form
 from support.schemas import (
     FOLDER,
     PUBLIC,
     complaints,
+    consumer_file,
     described,
     examples,
     schema,
@@ -72,10 +74,24 @@ def nodes(node: object) -> Iterator[dict[str, Any]]:
 
 @each_topic
 def test_a_public_topic_has_a_schema_valid_in_both_drafts_and_examples(topic: Topic) -> None:
-    Draft202012Validator.check_schema(schema(str(topic.schema)))
-    Draft7Validator.check_schema(schema(str(topic.schema)))
+    found = schema(str(topic.schema))
+
+    meta.validate(found)
+    meta.validate(found | {"$schema": "http://json-schema.org/draft-07/schema#"})
 
     assert list(examples(topic)) != []
+
+
+@each_topic
+def test_the_open_form_for_consumers_is_made_of_the_schema(
+    topic: Topic, pytestconfig: pytest.Config
+) -> None:
+    expected = open_form(schema(str(topic.schema)))
+    meta.validate(expected)
+
+    if pytestconfig.getoption("update_tables"):
+        consumer_file(topic).write_text(json.dumps(expected, indent=2) + "\n", "utf-8")
+    assert json.loads(consumer_file(topic).read_text("utf-8")) == expected
 
 
 def test_every_file_belongs_to_a_topic() -> None:

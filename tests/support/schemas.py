@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
 
 from carewatch.wire.topics import TOPICS, Topic
 
@@ -22,12 +22,29 @@ def schema(name: str) -> dict[str, Any]:
     return loaded
 
 
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(schema(name))
+
+
 def complaints(name: str, value: object) -> list[str]:
     """What is wrong with a value, in the words of the validator; empty when it is valid."""
-    found: list[str] = []
-    for error in Draft202012Validator(schema(name)).iter_errors(value):
-        found += [error.message, *(inner.message for inner in error.context or ())]
-    return found
+    return [text for error in _validator(name).iter_errors(value) for text in _told(error)]
+
+
+def _told(error: ValidationError) -> Iterator[str]:
+    """What the error says, and of each alternative why it is none."""
+    yield error.message
+    match error.kind:
+        case ValidationErrorKind.AnyOf(branches) | ValidationErrorKind.OneOfNotValid(branches):
+            for branch in branches:
+                for inner in branch:
+                    yield from _told(inner)
+
+
+def consumer_file(topic: Topic) -> Path:
+    """Where the generated open form of a public topic's schema is."""
+    return FOLDER / "consumer" / f"{topic.schema}.schema.json"
 
 
 def examples(topic: Topic) -> list[Path]:
