@@ -136,6 +136,7 @@ def test_whatever_contradicts_itself_gives_no_exception_and_nothing_below_zero(
         (topic, where, number)
         for topic in (topics.FACTS, topics.SLA, topics.METRICS)
         for record in values(outputs, topic)
+        if record["data"].get("metric") != "net_flow"  # a difference: more may go than come
         for where, number in _numbers(record["data"])
         if number < 0
     ]

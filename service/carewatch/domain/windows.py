@@ -25,11 +25,13 @@ from carewatch.domain.aggregates import (
     bucket_index,
 )
 from carewatch.domain.days import Days
-from carewatch.domain.metric import DAY, TUMBLING, Kind, Metric
+from carewatch.domain.metric import TUMBLING, Kind, Metric
 from carewatch.domain.policy import Books
 
 Labels = tuple[str, ...]
 _NEVER: Final = -(2**62)
+_EVER: Final = 2**62
+_TOTAL: Final = "total"
 _SPREAD: Final = (Distribution, Total)
 
 
@@ -72,7 +74,10 @@ class Pane:
 
 
 class _Newest:
-    """Of one series and window, the pane with the latest start; `size` is None for days."""
+    """Of one series and window, the pane with the latest start; `size` is None for days and ever.
+
+    What has no end is the newest of its kind for good.
+    """
 
     __slots__ = ("end", "pane", "size", "start", "window")
 
@@ -83,16 +88,6 @@ class _Newest:
         self.pane: Pane | None = None
 
 
-class _Series:
-    """The panes at hand of one metric with its label values."""
-
-    __slots__ = ("newest", "total")
-
-    def __init__(self, metric: Metric) -> None:
-        self.newest = [_Newest(name) for name in metric.windows if name in TUMBLING or name == DAY]
-        self.total: Pane | None = None
-
-
 class Panes:
     """The panes of one source partition; `days` cuts the days of tenants."""
 
@@ -100,7 +95,7 @@ class Panes:
         self.days = Days(Books())
         self.closed_before = _NEVER
         self._panes: dict[PaneKey, Pane] = {}
-        self._series: dict[tuple[str, Labels], _Series] = {}
+        self._series: dict[tuple[str, Labels], list[_Newest]] = {}
         self._changed: list[Pane] = []
         self._touched: list[Pane] = []
         self._dropped: set[PaneKey] = set()
@@ -144,11 +139,12 @@ class Panes:
         """
         series = self._series.get((metric.id, labels))
         if series is None:
-            series = self._series[metric.id, labels] = _Series(metric)
+            series = [_Newest(name) for name in metric.windows]
+            self._series[metric.id, labels] = series
         index = bucket_index(amount) if metric.kind is Kind.DISTRIBUTION else 0
         open_from = max(open_from, self.closed_before) - metric.horizon_ms
         missed = False
-        for newest in series.newest:
+        for newest in series:
             pane = newest.pane
             if pane is None or not newest.start <= at < newest.end:
                 pane = self._at(metric, labels, newest, at, open_from)
@@ -157,14 +153,13 @@ class Panes:
             if pane is None:
                 missed = missed or newest.window == "1m"
                 continue
-            _put(pane.body, index, amount, sign, of)
-            if not (pane.changed and pane.touched):
-                self.mark(pane)
-        if "total" in metric.windows:
-            pane = series.total
-            if pane is None:
-                pane = series.total = self._total(metric, labels)
-            _put(pane.body, index, amount, sign, of)
+            body = pane.body
+            if isinstance(body, Count):
+                body.add(sign * amount)
+            elif isinstance(body, _SPREAD):
+                body.put(index, amount, sign)
+            elif isinstance(body, Ratio):
+                body.add(amount, of, sign)
             if not (pane.changed and pane.touched):
                 self.mark(pane)
         return missed
@@ -239,6 +234,10 @@ class Panes:
         self, metric: Metric, labels: Labels, newest: _Newest, at: int, open_from: int
     ) -> Pane | None:
         """The pane of the window that an instant lies in; None if that is closed."""
+        if newest.window == _TOTAL:
+            newest.pane = self._total(metric, labels)
+            newest.start, newest.end = _NEVER, _EVER
+            return newest.pane
         if newest.size is None:
             start, end = self.days.day(labels[0], at)
         else:
@@ -255,23 +254,14 @@ class Panes:
         return pane
 
     def _total(self, metric: Metric, labels: Labels) -> Pane:
-        key = PaneKey(metric.id, labels, "total", None)
+        key = PaneKey(metric.id, labels, _TOTAL, None)
         pane = self._panes.get(key)
-        return self.put(metric, key, _new(metric.kind, "total"), None) if pane is None else pane
-
-
-def _put(body: Accumulator, index: int, amount: int, sign: int, of: int) -> None:
-    if isinstance(body, Count):
-        body.add(sign * amount)
-    elif isinstance(body, _SPREAD):
-        body.put(index, amount, sign)
-    elif isinstance(body, Ratio):
-        body.add(amount, of, sign)
+        return self.put(metric, key, _new(metric.kind, _TOTAL), None) if pane is None else pane
 
 
 def accumulator_type(kind: Kind, window: str) -> type[Accumulator]:
     """Which accumulator a kind of metric has in a window."""
-    if kind is Kind.DISTRIBUTION and window == "total":
+    if kind is Kind.DISTRIBUTION and window == _TOTAL:
         return Total
     return _ACCUMULATORS[kind]
 

@@ -62,7 +62,7 @@ class TrackPanes:
         """Adds a result to its windows, or takes it back; `clock` is the conversation's (W4)."""
         labels = change.result.labels
         lateness = self._books.at(clock).profile(labels.channel, labels.account).window_lateness_ms
-        missed = False
+        open_from, missed = clock - lateness, False
         for part in contributions(memory.tenant, change.result):
             missed |= self._panes.add(
                 part.metric,
@@ -70,7 +70,7 @@ class TrackPanes:
                 part.at,
                 part.amount,
                 change.sign,
-                clock - lateness,
+                open_from,
                 part.of,
             )
         if missed:
