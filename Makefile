@@ -36,6 +36,7 @@ golden: setup ## the golden cases alone
 bench: setup ## benchmarks; figures are ratios to a baseline of the same run
 	$(BIN)/python bench/fold.py $(ARGS)
 	$(BIN)/python bench/panes.py
+	$(BIN)/python bench/scrape.py
 
 chaos: setup ## faults by the dozen under live traffic, then every number checked; ARGS="--help"
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

@@ -5,20 +5,22 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from carewatch.domain.aggregates import Gauge
+from carewatch.domain.aggregates import Count, Gauge
 from carewatch.domain.board import Board
-from carewatch.domain.rulebook import Document
-from carewatch.exporter.collector import BoardCollector, View
+from carewatch.domain.rulebook import Document, Objective
+from carewatch.exporter.collector import BoardCollector
 from carewatch.exporter.families import FAMILIES
-from support.boards import RULEBOOK, board_of, sample_outputs
+from carewatch.exporter.shown import View
+from support.boards import HOUR, RULEBOOK, board_of, sample_outputs, total_of
 from support.golden import check_golden
-from support.partial_log import T0, as_records, clock_record, outputs_of, partial_record
+from support.partial_log import BASE, T0, as_records, clock_record, outputs_of, partial_record
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -127,6 +129,134 @@ def test_exposed_series_is_the_number_of_lines() -> None:
     assert float(value(text, "care_exposed_series")) == len(lines) - 1
 
 
+def test_business_twins_stand_under_their_own_names() -> None:
+    total = total_of(60_000, 120_000)
+    board = board_of(outputs_of(as_records([
+        partial_record("first_response_time_business", "total", None, total),
+        partial_record(
+            "queue_wait_time_business", "total", None, total, labels=(*BASE, "abandoned")
+        ),
+        clock_record(T0),
+    ])))  # fmt: skip
+    text = page(board)
+
+    first = f'care_first_response_business_seconds_sum{{by="human",{WEB}}}'
+    assert value(text, first) == "180.0"
+    assert value(text, f"care_queue_wait_business_seconds_count{{{WEB}}}") == "0.0"
+    assert value(text, f"care_reply_business_seconds_count{{{WEB}}}") == "0.0"
+
+
+@pytest.mark.parametrize("marks", range(2, 11))
+def test_ratings_of_every_usual_scale_count_by_their_exact_mark(marks: int) -> None:
+    ratings = [step * 1000 // (marks - 1) for step in range(marks)]
+    total = total_of(*ratings)
+    board = board_of(
+        outputs_of(
+            as_records([partial_record("csat_mean", "total", None, total), clock_record(T0)])
+        )
+    )
+    text = page(board)
+
+    upper = [
+        float(value(text, f'care_csat_score_bucket{{channel="web",le="{mark}.0",{WEB[14:]}}}'))
+        for mark in range(1, 6)
+    ]
+    rounded = [1 + (rating * 4 + 500) // 1000 for rating in ratings]
+    assert upper == [sum(one <= mark for one in rounded) for mark in range(1, 6)]
+    exact = float(value(text, f"care_csat_score_sum{{{WEB}}}"))
+    assert exact == pytest.approx(sum(1 + rating * 4 / 1000 for rating in ratings))
+
+
+def percentile_board(at: int = T0 + 30 * 60_000) -> Board:
+    """Quick replies to the urgent, slow ones to the others, as of `at` on 5 January, 10:30 UTC."""
+    slow, quick = total_of(100_000, 100_000, 100_000).net, total_of(1_000).net
+    urgent = (*BASE[:3], "urgent")
+    day, minute = T0 - 11 * HOUR, at - at % 60_000
+    records = [partial_record("queue_length", "now", None, Gauge(0))]
+    for labels, durations in ((BASE, slow), (urgent, quick)):
+        records += [
+            partial_record("reply_time", "1m", minute - 60_000, durations, labels=labels),
+            partial_record("reply_time", "1d", day, durations, labels=labels, end=day + 24 * HOUR),
+        ]
+    records += [
+        partial_record(
+            "reply_time", "1d", day - 24 * HOUR, quick, labels=BASE, end=day
+        ),
+        partial_record(
+            "messages", "1d", day, Count(5, 7), labels=(*BASE, "inbound", "customer"),
+            end=day + 24 * HOUR,
+        ),
+        partial_record(
+            "messages", "1d", day - 24 * HOUR, Count(90, 90), labels=(*BASE, "inbound", "customer"),
+            end=day,
+        ),
+        clock_record(at),
+    ]  # fmt: skip
+    return board_of(outputs_of(as_records(records)))
+
+
+@pytest.mark.parametrize("window", ["last_15m", "last_1h", "1d"])
+def test_percentiles_are_those_of_all_priorities_together(window: str) -> None:
+    """The median of 1 s and three times 100 s; the mean of the two medians would be 50 s."""
+    text = page(percentile_board())
+
+    series = 'care_reply_percentile_seconds{channel="web",percentile="p50",queue="support",'
+    assert value(text, f'{series}tenant="acme",window="{window}"}}') == "99.328"
+    samples = f'care_reply_percentile_samples{{{WEB},window="{window}"}}'
+    assert value(text, samples) == "4.0"
+
+
+def test_percentiles_of_nothing_are_absent_and_their_samples_are_zero() -> None:
+    text = page(percentile_board())
+
+    assert "care_queue_wait_percentile_seconds{" not in text
+    samples = f'care_queue_wait_percentile_samples{{{WEB},window="last_1h"}}'
+    assert value(text, samples) == "0.0"
+
+
+def test_today_is_net_and_forgets_yesterday() -> None:
+    told = f'author="customer",channel="web",direction="inbound",{WEB[14:]}'
+
+    assert value(page(percentile_board()), f"care_messages_today{{{told}}}") == "5.0"
+
+
+def test_promises_in_force_are_shown_with_their_objective() -> None:
+    later = msgspec.structs.replace(
+        RULEBOOK.policies[0],
+        version=2,
+        effective_from="2026-01-06T00:00:00.000Z",
+        objective=Objective(attainment=95),
+    )
+    document = msgspec.structs.replace(RULEBOOK, policies=[later, *RULEBOOK.policies])
+    series = 'care_sla_objective_ratio{policy="standard"}'
+
+    board = board_of(sample_outputs(), rulebook=document)
+    assert value(page(board), series) == "0.9"
+    promised = 'care_sla_target_seconds{policy="standard",priority="urgent",target="first_reply"}'
+    assert value(page(board), promised) == "600.0"
+    assert value(page(board), 'care_config_info{rulebook="1"}') == "1.0"
+    board = board_of(sample_outputs(T0 + 24 * HOUR), rulebook=document)
+    assert value(page(board), series) == "0.95"
+
+
+def test_what_is_remembered_from_one_scrape_to_the_next_changes_nothing() -> None:
+    """The same collector, asked again and again while points come, go and are named anew."""
+    view = View(snapshot=SAMPLE.snapshot())
+    registry = CollectorRegistry()
+    registry.register(BoardCollector(lambda: view))
+    boards = [
+        SAMPLE,
+        percentile_board(),
+        Board(),
+        board_of(sample_outputs(), rulebook=None),
+        SAMPLE,
+    ]
+
+    for board in boards:
+        view = View(snapshot=board.snapshot())
+        assert generate_latest(registry).decode() == page(board)
+
+
 def test_openmetrics_says_the_same_and_has_no_created_samples() -> None:
     registry = CollectorRegistry()
     registry.register(BoardCollector(lambda: View(snapshot=SAMPLE.snapshot())))
@@ -145,7 +275,7 @@ def test_every_family_stands_at_zero_before_its_first_result() -> None:
     absent = [
         family.name
         for family in FAMILIES
-        if family.kind != "instant"
+        if family.kind not in {"instant", "percentiles"}
         and not re.search(rf"^{family.name}(_count|_bucket)?\{{", text, re.MULTILINE)
     ]
     assert absent == []

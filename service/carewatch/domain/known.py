@@ -81,14 +81,12 @@ class Known:
         Every queue of a tenant, on every channel on which anything was heard for it.
         """
         heard = {
-            (point.labels[0], point.labels[1])
-            for window in ("total", "now")
-            for point in snapshot.points(window)
-            if point.labels[0] in self.queues and point.labels[1] in CHANNELS
+            point.labels[:2] for window in ("total", "now") for point in snapshot.points(window)
         }
         return [
             (tenant, channel, queue)
             for tenant, channel in sorted(heard)
+            if tenant in self.queues and channel in CHANNELS
             for queue in sorted({*self.queues[tenant], NONE})
         ]
 

@@ -4,26 +4,35 @@ import asyncio
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 
-from carewatch.exporter.collector import BoardCollector, View
+from carewatch.exporter.showing import Showing
+from carewatch.exporter.shown import View
+from carewatch.exporter.text import Text
 
 KEPT_S = 1.0
 """How long a rendering serves: a pair of Prometheus servers shares one."""
 
+_OPENMETRICS = "application/openmetrics-text"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Page:
     """One rendering."""
 
     body: bytes
-    gzipped: bytes
     content_type: str
     made: float
+
+    @cached_property
+    def gzipped(self) -> bytes:
+        """The body compressed, made when it is first asked for."""
+        return gzip.compress(self.body, compresslevel=1, mtime=0)
 
 
 class _Duration:
@@ -40,32 +49,43 @@ class _Duration:
 
 
 class Exposition:
-    """The metrics page of one registry; `refresh` takes a new view in the event loop."""
+    """The metrics page: the board's families, then those of a registry.
+
+    `refresh` takes a new view and is called in the event loop.
+    """
 
     def __init__(self, registry: CollectorRegistry, refresh: Callable[[], View]) -> None:
         self._registry = registry
         self._refresh = refresh
-        self._view = refresh()
+        self._showing = Showing()
+        self._text = Text()
         self._duration = _Duration()
         self._pages: dict[str, Page] = {}
         self._rendering = asyncio.Lock()
-        registry.register(BoardCollector(lambda: self._view))
         registry.register(self._duration)
 
-    async def page(self, accept: str) -> Page:
-        """The page in the format that the `Accept` header asks for."""
-        encode, content_type = choose_encoder(accept)
+    async def page(self, accept: str, *, gzipped: bool = False) -> tuple[bytes, str]:
+        """The page in the format that the `Accept` header asks for, and its content type."""
         async with self._rendering:
-            kept = self._pages.get(content_type)
-            started = perf_counter()
-            if kept is not None and started - kept.made < KEPT_S:
-                return kept
-            self._view = self._refresh()
-            body, gzipped = await asyncio.to_thread(self._render, encode)
-            self._duration.seconds = perf_counter() - started
-            page = self._pages[content_type] = Page(body, gzipped, content_type, started)
-            return page
+            page = await self._page(accept)
+            body = await asyncio.to_thread(lambda: page.gzipped) if gzipped else page.body
+            return body, page.content_type
 
-    def _render(self, encode: Callable[[CollectorRegistry], bytes]) -> tuple[bytes, bytes]:
-        body = encode(self._registry)
-        return body, gzip.compress(body, compresslevel=1, mtime=0)
+    async def _page(self, accept: str) -> Page:
+        encode, content_type = choose_encoder(accept)
+        kept = self._pages.get(content_type)
+        started = perf_counter()
+        if kept is not None and started - kept.made < KEPT_S:
+            return kept
+        view = self._refresh()
+        openmetrics = content_type.startswith(_OPENMETRICS)
+        body = await asyncio.to_thread(self._render, view, encode, openmetrics=openmetrics)
+        self._duration.seconds = perf_counter() - started
+        page = self._pages[content_type] = Page(body, content_type, started)
+        return page
+
+    def _render(
+        self, view: View, encode: Callable[[CollectorRegistry], bytes], *, openmetrics: bool
+    ) -> bytes:
+        pieces = self._text.write(self._showing.families(view), openmetrics=openmetrics)
+        return b"".join((*pieces, encode(self._registry)))

@@ -1,11 +1,14 @@
 """Which Prometheus family is fed by which computed metric: the exporter's one table.
 
 Counters and histograms show gross values since the beginning (`total` points): a restart never
-resets them and a withdrawal never lowers them. Gauges show `now`. Priority is added up.
+resets them and a withdrawal never lowers them. Gauges show `now`, net figures of the tenant's
+local day (`..._today`), and percentiles of the last minutes. Priority is added up.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal
+
+from carewatch.domain.metric import BUSINESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +23,25 @@ class Source:
     picks: dict[str, str] = field(default_factory=dict)
 
 
+Kind = Literal[
+    "histogram",  # gross durations since the beginning, by the classic bounds
+    "scores",  # the same of ratings, by mark from 1 to 5
+    "counter",  # a gross count since the beginning
+    "today",  # a net count of the tenant's local day
+    "gauge",  # how many now
+    "instant",  # the least instant now; no series while there is none
+    "ages",  # how many now, by the classic bounds of how long ago they began
+    "percentiles",  # of the last minutes and of today; no series while nothing was measured
+    "samples",  # how many durations those percentiles are made of
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """One Prometheus family; its labels are tenant, channel, queue and then `labels`."""
 
     name: str
-    kind: Literal["histogram", "counter", "gauge", "instant", "ages"]
+    kind: Kind
     help: str
     sources: tuple[Source, ...]
     labels: tuple[str, ...] = ()
@@ -35,7 +51,7 @@ class Family:
 
 def _from(
     name: str,
-    kind: Literal["histogram", "counter", "gauge", "instant", "ages"],
+    kind: Kind,
     metric: str,
     help_: str,
     labels: tuple[str, ...] = (),
@@ -44,18 +60,78 @@ def _from(
 
 
 _SLA = ("policy", "target")
+_ANSWERED = {"outcome": "answered"}
+BY = (
+    ("human", "first_response_time"),
+    ("any", "first_response_time_any"),
+    ("after_handoff", "first_response_after_handoff"),
+)
+"""Who is counted as the one that answers first, and the metric that measures it."""
+
+
+def _first_response(name: str, kind: Kind, help_: str, twin: str = "") -> Family:
+    return Family(
+        name=name,
+        kind=kind,
+        help=help_,
+        sources=tuple(Source(metric=metric + twin, adds={"by": by}) for by, metric in BY),
+        labels=("by",),
+    )
+
+
+def _queue_wait(name: str, kind: Kind, help_: str, twin: str = "") -> Family:
+    sources = (Source(metric="queue_wait_time" + twin, picks=_ANSWERED),)
+    return Family(name=name, kind=kind, help=help_, sources=sources)
+
+
+_TODAY = (
+    _from(
+        "care_abandoned_today",
+        "today",
+        "queue_abandoned",
+        "Queue stays of the local day that the customer left unanswered, net of withdrawals.",
+    ),
+    _from(
+        "care_messages_today",
+        "today",
+        "messages",
+        "Messages of the local day by direction and class of author, net of withdrawals.",
+        ("direction", "author"),
+    ),
+    _from(
+        "care_conversations_today",
+        "today",
+        "conversations",
+        "Transitions of sessions of the local day, net of withdrawals.",
+        ("transition",),
+    ),
+    _from(
+        "care_sla_evaluations_today",
+        "today",
+        "sla_evaluations",
+        "SLA clocks that were met or breached on the local day, net of withdrawals.",
+        _SLA,
+    ),
+    _from(
+        "care_sla_breaches_today",
+        "today",
+        "sla_breaches",
+        "SLA clocks whose deadline passed on the local day, net of withdrawals.",
+        _SLA,
+    ),
+)
 
 FAMILIES: tuple[Family, ...] = (
-    Family(
-        name="care_first_response_seconds",
-        kind="histogram",
-        help="Elapsed time from the first unanswered message of a contact to the first reply.",
-        sources=(
-            Source(metric="first_response_time", adds={"by": "human"}),
-            Source(metric="first_response_time_any", adds={"by": "any"}),
-            Source(metric="first_response_after_handoff", adds={"by": "after_handoff"}),
-        ),
-        labels=("by",),
+    _first_response(
+        "care_first_response_seconds",
+        "histogram",
+        "Elapsed time from the first unanswered message of a contact to the first reply.",
+    ),
+    _first_response(
+        "care_first_response_business_seconds",
+        "histogram",
+        "The same in business time, where a schedule is in force.",
+        BUSINESS,
     ),
     _from(
         "care_reply_seconds",
@@ -63,17 +139,70 @@ FAMILIES: tuple[Family, ...] = (
         "reply_time",
         "Elapsed time from the oldest unanswered message to the reply of a person, every turn.",
     ),
-    Family(
-        name="care_queue_wait_seconds",
-        kind="histogram",
-        help="Elapsed time in a queue until it was answered.",
-        sources=(Source(metric="queue_wait_time", picks={"outcome": "answered"}),),
+    _from(
+        "care_reply_business_seconds",
+        "histogram",
+        "reply_time" + BUSINESS,
+        "The same in business time, where a schedule is in force.",
+    ),
+    _queue_wait(
+        "care_queue_wait_seconds", "histogram", "Elapsed time in a queue until it was answered."
+    ),
+    _queue_wait(
+        "care_queue_wait_business_seconds",
+        "histogram",
+        "The same in business time, where a schedule is in force.",
+        BUSINESS,
     ),
     _from(
         "care_resolution_seconds",
         "histogram",
         "resolution_time_first",
         "Elapsed time from the opening of a case to its first resolution.",
+    ),
+    _from(
+        "care_resolution_business_seconds",
+        "histogram",
+        "resolution_time_first" + BUSINESS,
+        "The same in business time, where a schedule is in force.",
+    ),
+    _first_response(
+        "care_first_response_percentile_seconds",
+        "percentiles",
+        "Percentiles of first response times; never average or add them.",
+    ),
+    _first_response(
+        "care_first_response_percentile_samples",
+        "samples",
+        "First responses that the percentiles are made of.",
+    ),
+    _from(
+        "care_reply_percentile_seconds",
+        "percentiles",
+        "reply_time",
+        "Percentiles of reply times; never average or add them.",
+    ),
+    _from(
+        "care_reply_percentile_samples",
+        "samples",
+        "reply_time",
+        "Replies that the percentiles are made of.",
+    ),
+    _queue_wait(
+        "care_queue_wait_percentile_seconds",
+        "percentiles",
+        "Percentiles of waits in a queue until answered; never average or add them.",
+    ),
+    _queue_wait(
+        "care_queue_wait_percentile_samples",
+        "samples",
+        "Answered waits that the percentiles are made of.",
+    ),
+    _from(
+        "care_csat_score",
+        "scores",
+        "csat_mean",
+        "Satisfaction ratings as marks from 1 to 5.",
     ),
     _from(
         "care_abandoned_total",
@@ -124,6 +253,7 @@ FAMILIES: tuple[Family, ...] = (
         sources=(Source(metric="late_events"),),
         by_queue=False,
     ),
+    *_TODAY,
     _from(
         "care_waiting_conversations",
         "gauge",

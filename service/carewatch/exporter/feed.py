@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from carewatch.domain.board import Board
 from carewatch.domain.errors import InvalidRecord, Refused, Retryable
 from carewatch.engine.cluster import partition_counts
-from carewatch.exporter.collector import View
+from carewatch.exporter.shown import View
 from carewatch.wire import topics
 from carewatch.wire.points import decode_point
 from carewatch.wire.rulebooks import decode_document, decode_publication

@@ -106,11 +106,13 @@ class BoardServer:
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         if self._feed.missing is not None:
             return _not_ready(self._feed.missing)
-        page = await self._exposition.page(request.headers.get("Accept", ""))
-        headers = {"Content-Type": page.content_type, "Vary": "Accept, Accept-Encoding"}
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            return web.Response(body=page.gzipped, headers={**headers, "Content-Encoding": "gzip"})
-        return web.Response(body=page.body, headers=headers)
+        gzipped = "gzip" in request.headers.get("Accept-Encoding", "")
+        accept = request.headers.get("Accept", "")
+        body, content_type = await self._exposition.page(accept, gzipped=gzipped)
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if gzipped:
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=body, headers=headers)
 
     async def _live(self, _: web.Request) -> web.Response:
         if self._reading is not None and self._reading.done():
