@@ -118,6 +118,23 @@ async def test_a_broker_that_is_away_leaves_the_last_answer_in_force() -> None:
     assert keeper.unready is None
 
 
+async def test_a_defect_in_comparing_is_no_reason_to_believe() -> None:
+    class Defect(Machine):
+        async def __call__(self) -> int:
+            raise ZeroDivisionError
+
+    machine = Machine()
+    keeper = Timekeeper(machine.steady(), machine)
+    await keeper.compare()
+    keeper._broker_time = Defect()
+
+    with pytest.raises(ZeroDivisionError):
+        await keeper.run()
+
+    assert keeper.unready is not None
+    assert "a defect" in keeper.unready
+
+
 @pytest.mark.broker
 async def test_a_worker_with_a_wrong_clock_works_and_does_not_tick(tmp_path: Path) -> None:
     """Until the clock is set right; the broker's append time is the judge."""

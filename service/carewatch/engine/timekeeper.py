@@ -76,6 +76,9 @@ class Timekeeper:
                 else:
                     said = None
                     await asyncio.sleep(EVERY_SECONDS if self._unready is None else AGAIN_SECONDS)
+        except Exception:
+            self._unready = "the clock is no longer compared with Kafka's: a defect, see the log"
+            raise
         finally:
             await self._broker_time.close()
 

@@ -63,6 +63,7 @@ class Gateway:
             publisher.start()
         if self._timekeeper is not None:
             self._keeping = asyncio.create_task(self._timekeeper.run())
+            self._keeping.add_done_callback(_report_end)
         hooks = web.Application()
         hooks.router.add_route("*", "/hooks/{channel}/{account}", self._hook)
         hooks.router.add_get("/livez", _live)
@@ -189,6 +190,12 @@ class Gateway:
 async def _live(request: web.Request) -> web.Response:
     del request
     return web.json_response({"live": True})
+
+
+def _report_end(keeping: "asyncio.Task[None]") -> None:
+    """Comparing the clock ends with the gateway; anything else is a defect."""
+    if not keeping.cancelled() and (error := keeping.exception()) is not None:
+        logger.error("the clock is no longer compared with Kafka's", exc_info=error)
 
 
 def _refused(outcome: RequestOutcome) -> tuple[RequestOutcome, Reply]:
