@@ -13,6 +13,7 @@ from carewatch.processors.track import Track
 from carewatch.processors.track_rows import kind_of
 from carewatch.wire import partials, topics
 from carewatch.wire.envelope import encode_tick
+from carewatch.wire.events import LARGEST_EVENT
 from carewatch.wire.partials import ClockRecord, Partial
 from carewatch.wire.rows import seal
 from support.envelopes import START, Event, encode, event, message
@@ -66,12 +67,22 @@ def broken(**changes: Any) -> bytes:
     return orjson.dumps(one)
 
 
+def gate(minimum: str) -> bytes:
+    return orjson.dumps(
+        {
+            "specversion": "1.0", "id": "g", "source": "/care/gate", "type": "care.version.gate",
+            "time": "2026-01-05T09:00:00.000Z", "recordedtime": "2026-01-05T09:00:00.000Z",
+            "dataschema": "care-event/1.0", "data": {"minimum": minimum},
+        }
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
         (b"c1", b"{", "not_json"),
         (b"c1", b"\xff\xfe", "not_json"),
-        (b"c1", b'{"data":' * 100_000, "not_json"),
+        (b"c1", b'{"data":' * 8_000, "not_json"),
         (b"c1", b"[]", "schema"),
         (b"c1", None, "no_value"),
         (None, broken(), "no_key"),
@@ -86,6 +97,12 @@ def broken(**changes: Any) -> bytes:
         (b"c1", broken(data__message__direction="outbound"), "contradiction"),
         (b"c1", broken(data__actor__kind="agent"), "contradiction"),
         (b"c1", broken(recordedtime="yesterday"), "time"),
+        (b"c1", broken(dataschema="care-event/2.0"), "version"),
+        (b"c1", broken(specversion="2.0"), "version"),
+        (b"c1", broken(dataschema="care-event/2.0", data__tenant=None), "version"),
+        (None, b'{"type":"care.tick","dataschema":"care-event/2.0"}', "version"),
+        (None, gate("newest"), "schema"),
+        (None, gate("1." + "9" * 5_000), "schema"),
         (None, b'{"type":"care.tick"}', "schema"),
         (None, b'{"type":"care.rulebook.published","data":{}}', "schema"),
     ],
@@ -113,6 +130,27 @@ def test_what_cannot_be_understood_is_a_dead_letter_and_moves_nothing(
 
 def decoded(outputs: list[Output]) -> list[Partial | ClockRecord]:
     return [partials.decode(o.key, o.value) for o in outputs if o.topic == topics.PARTIALS]
+
+
+def test_what_is_too_large_is_told_by_its_place_alone() -> None:
+    """Results repeat what an event says; a topic downstream might refuse them."""
+    lane = Lane()
+
+    [letter] = lane.read(b"c1", broken(data__more="x" * LARGEST_EVENT))
+    dead = dict(letter.headers)
+
+    assert (letter.topic, letter.value) == (topics.DEAD, b"")
+    assert (dead["reason"], dead["original_offset"]) == (b"too_large", b"0")
+
+
+def test_an_event_as_large_as_may_be_is_understood() -> None:
+    padded = broken(data__more="x" * 1000)
+    largest = padded.replace(b"x" * 1000, b"x" * (1000 + LARGEST_EVENT - len(padded)))
+
+    written = Lane().read(b"c1", largest)
+
+    assert len(largest) == LARGEST_EVENT
+    assert topics.DEAD not in {one.topic for one in written}
 
 
 def test_a_tick_tells_the_clock_to_every_partition_and_each_pane_to_the_one_of_its_series() -> None:

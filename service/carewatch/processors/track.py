@@ -267,7 +267,9 @@ class Track:
             original_offset=record.offset,
             code_version=__version__,
         )
-        self._outputs.append(Output(topics.DEAD, 0, None, record.value, self._position, headers))
+        # What is too large stays where it is: the headers say where.
+        value = b"" if reason == "too_large" else record.value
+        self._outputs.append(Output(topics.DEAD, 0, None, value, self._position, headers))
 
     def _publish(self) -> None:
         """The panes that changed, each to where its series stands; the clock to everywhere."""

@@ -33,6 +33,9 @@ NEEDED = {
 }
 """Every type, and the section of `data` without which it says nothing."""
 
+LARGEST = 65_536
+"""Bytes of an event; a control record may be larger, since one holds a whole rulebook."""
+
 CONTROL = ("care.tick", "care.rulebook.published", "care.version.gate")
 
 STATUSES = ("new", "bot", "queued", "open", "pending", "snoozed", "resolved", "closed", "deleted")
@@ -118,6 +121,9 @@ def admit(value: bytes | None) -> Event | Control:
     if not isinstance(read, dict):
         raise Dead("no object")
     kind = read.get("type")
+    written = (read.get("specversion"), read.get("dataschema"))
+    if written[0] != "1.0" or not str(written[1]).startswith("care-event/1."):
+        raise Dead("a version that is not known")
     try:
         recorded, time = instant(read["recordedtime"]), instant(read["time"])
     except (KeyError, TypeError, ValueError) as error:
@@ -126,6 +132,8 @@ def admit(value: bytes | None) -> Event | Control:
         return Control(kind, recorded, read.get("data") or {})
     if kind not in NEEDED:
         raise Dead("unknown type")
+    if len(value or b"") > LARGEST:
+        raise Dead("too large")
     for name in ("id", "source", "partitionkey"):
         if not isinstance(read.get(name), str) or not read[name]:
             raise Dead(f"{name} is missing")

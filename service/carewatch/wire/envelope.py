@@ -15,6 +15,9 @@ from carewatch.domain.errors import InvalidRecord
 
 SPECVERSION: Final = "1.0"
 DATASCHEMA: Final = "care-event/1.0"
+_READ_HERE: Final = "care-event/1."
+"""Every later version of 1 only adds fields, which are ignored; of 2 nothing is known."""
+
 CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 
 Channel = Literal[
@@ -319,6 +322,30 @@ CONTROL_TYPES: Final = ("care.tick", "care.rulebook.published", "care.version.ga
 _envelope = msgspec.json.Decoder(Envelope)
 
 
+class _Versions(msgspec.Struct):
+    """What says in which version a record is written, whatever else it holds."""
+
+    specversion: str = SPECVERSION
+    dataschema: str = DATASCHEMA
+
+
+_versions = msgspec.json.Decoder(_Versions)
+
+
+def refuse_unknown_version(value: bytes) -> None:
+    """Raises InvalidRecord("version") for a record that names a version that nobody here reads.
+
+    What has another shape may simply be of another version: whoever looks at the dead letter is
+    told so.
+    """
+    try:
+        told = _versions.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    if told.specversion != SPECVERSION or not told.dataschema.startswith(_READ_HERE):
+        raise InvalidRecord("version")
+
+
 def encode_event(event: Envelope) -> bytes:
     """The JSON of an event; fields at their default are left out."""
     return msgspec.json.encode(event)
@@ -344,9 +371,12 @@ def decode_envelope(value: bytes) -> Envelope:
     try:
         event = _envelope.decode(value)
     except msgspec.ValidationError as error:
+        refuse_unknown_version(value)
         raise InvalidRecord("schema") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRecord("not_json") from error
+    if not event.dataschema.startswith(_READ_HERE):
+        raise InvalidRecord("version")
     required = REQUIRED.get(event.type)
     if required is None:
         raise InvalidRecord("unknown_type")

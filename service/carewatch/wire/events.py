@@ -20,10 +20,16 @@ from carewatch.wire.envelope import (
     Tick,
     VersionGateEnvelope,
     decode_envelope,
+    refuse_unknown_version,
 )
 
 FUTURE_MS: Final = 300_000
 """An event stamped further ahead of its arrival is taken at its arrival (R3)."""
+
+
+LARGEST_EVENT: Final = 64 * 1024
+"""Bytes. Results, rows and keys repeat what an event says, several times over: beyond this the
+topics downstream might refuse what follows from it, and the partition would stand still."""
 
 
 class Arrived(NamedTuple):
@@ -57,10 +63,12 @@ class Published(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """From here on results are computed by at least this version."""
+    """From here on results are computed by at least this version: numbers with dots between."""
 
     minimum: str
 
+
+_LONGEST_VERSION: Final = 32
 
 _SIDES: Final[tuple[Literal["agent", "team", "queue"], ...]] = ("agent", "team", "queue")
 
@@ -87,24 +95,35 @@ def decode_event(key: bytes | None, value: bytes | None) -> Decoded:
         raise InvalidRecord("no_value")
     if key is None:
         return _decode_control(value)
+    if len(value) > LARGEST_EVENT:
+        raise InvalidRecord("too_large")
     return _arrived(key, decode_envelope(value))
 
 
 def _decode_control(value: bytes) -> Decoded:
     try:
-        match _probe.decode(value).type:
+        kind = _probe.decode(value).type
+        refuse_unknown_version(value)
+        match kind:
             case "care.tick":
                 return Ticked(parse_time(_tick.decode(value).recordedtime))
             case "care.rulebook.published":
                 return _book(_published.decode(value))
             case "care.version.gate":
-                return Gate(_gate.decode(value).data.minimum)
-            case kind:
+                return _gate_of(_gate.decode(value).data.minimum)
+            case _:
                 raise InvalidRecord("no_key" if kind in REQUIRED else "unknown_type")
     except msgspec.ValidationError as error:
         raise InvalidRecord("schema") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRecord("not_json") from error
+
+
+def _gate_of(minimum: str) -> Gate:
+    parts = minimum.split(".")
+    if len(minimum) > _LONGEST_VERSION or not all(p.isascii() and p.isdigit() for p in parts):
+        raise InvalidRecord("schema", "the minimum of a version gate")
+    return Gate(minimum)
 
 
 def _book(envelope: RulebookEnvelope) -> Published:
