@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from carewatch.verify.instants import written
+from carewatch.verify.instants import BEGINNING, written
 from carewatch.verify.rulebook import Rulebooks
 from carewatch.verify.state import Moment
 from carewatch.verify.terms import Term, clock, policy_for, promise
@@ -44,6 +44,8 @@ class Instance:
     last_due: int | None = None
     pieces: list[Piece] = field(default_factory=list)
     passed: set[str] = field(default_factory=set)
+    looked: int = BEGINNING
+    """As of which instant the policies were looked at."""
     breached_with: int = 0
     moment: Moment | None = None
 
@@ -59,8 +61,20 @@ class Instance:
 
     # -- events and policies ---------------------------------------------------------------------
 
-    def meet(self, moment: Moment, at: int, reason: str, start: int | None = None) -> None:
-        """What stands after an event, or a change of policies, changes or begins the clock."""
+    def meet(
+        self,
+        moment: Moment,
+        at: int,
+        reason: str,
+        *,
+        start: int | None = None,
+        by_event: bool = True,
+    ) -> None:
+        """What stands after an event, or a change of policies, changes or begins the clock.
+
+        A version that takes effect at the instant of an event comes after it (R7), but what begins
+        at that instant begins under it (R6b).
+        """
         self.moment = moment
         moved = start is not None and start != self.started_at
         if start is not None and moved:
@@ -68,7 +82,9 @@ class Instance:
         if self.state == "breached":
             self._meet_breached(moment, at, moved=moved)
             return
-        wanted = self._wanted(moment, at)
+        goes_on = by_event and bool(self.pieces)
+        self.looked = max(self.looked, at - 1 if goes_on else at)
+        wanted = self._wanted(moment, self.looked)
         if self.term is None or wanted is None:
             self._match(wanted, moment, at, reason)
             return
@@ -214,7 +230,8 @@ class Instance:
     def reopen(self, moment: Moment, at: int) -> None:
         """S13: the state before the stop, by what is promised now, and the clock runs again."""
         self.moment = moment
-        held, wanted = self.term, self._wanted(moment, at)
+        self.looked = max(self.looked, at - 1)
+        held, wanted = self.term, self._wanted(moment, self.looked)
         if self.state is None or held is None:
             self.meet(moment, at, "matched")
         elif self.state == "breached":

@@ -67,7 +67,7 @@ class Promises:
                 break
             else:
                 moved = moment.turn[0] if self._inherits(owed, moment) and moment.turn else None
-                instance.meet(moment, moment.at, reason, moved)
+                instance.meet(moment, moment.at, reason, start=moved)
             reason = "matched"
             number += 1
         else:
@@ -83,7 +83,7 @@ class Promises:
             return
         for at in instants_of_change(self._books, moment.at, until):
             instance.fire_until(at)
-            instance.meet(moment, at, "matched")
+            instance.meet(moment, at, "matched", by_event=False)
 
     def _inherits(self, owed: Obligation, moment: Moment) -> bool:
         turns = owed.target in ("first_reply", "next_reply")
