@@ -1,6 +1,5 @@
 """The processors and the oracle, told the same: two programs that share nothing must agree."""
 
-import json
 import os
 
 from hypothesis import given, settings
@@ -10,12 +9,12 @@ from carewatch.domain.rulebook import Policy, Schedule
 from carewatch.domain.times import parse_time
 from carewatch.processors.base import Output
 from carewatch.processors.replay import Replay
-from carewatch.verify.found import RESULTS, Found
+from carewatch.verify.found import Found
 from carewatch.verify.oracle import Oracle
 from carewatch.verify.verdict import judge
-from carewatch.wire import topics
 from support.envelopes import Event, encode
 from support.replays import publication
+from support.standing import read
 from support.streams_of_care import rules, streams
 
 EXAMPLES = int(os.environ.get("CAREWATCH_ORACLE_EXAMPLES", "60"))
@@ -43,17 +42,6 @@ def told_both(
     replay.tick(clock + afterwards)
     oracle.tick(0, clock + afterwards)
     return oracle, read(written)
-
-
-def read(written: list[Output]) -> Found:
-    found = Found()
-    for one in written:
-        if one.topic == topics.DEAD:
-            found.take_dead({name: text.decode() for name, text in one.headers})
-        elif one.topic in RESULTS:
-            key = None if one.key is None else one.key.decode()
-            found.take(one.topic, key, None if one.value is None else json.loads(one.value))
-    return found
 
 
 @given(events=streams(), ruled=rules(), afterwards=st.sampled_from(AFTERWARDS))
