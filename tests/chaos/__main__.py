@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from chaos.run import Report, chaos
+from chaos.summary import write_summary
 
 
 @click.command()
@@ -21,7 +22,8 @@ from chaos.run import Report, chaos
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=None,
               help="Write the whole report to this file.")  # fmt: skip
 @click.option("--append", type=click.Path(dir_okay=False, path_type=Path), default=None,
-              help="Add the report, without its plan, to the list in this file.")  # fmt: skip
+              help="Add the report, without its plan, to the list in this file, and write the "
+              "summary of the list beside it (.md).")  # fmt: skip
 @click.option("--keep", type=click.Path(file_okay=False, path_type=Path), default=None,
               help="Keep Kafka's data and all logs in this folder.")  # fmt: skip
 def main(
@@ -39,7 +41,8 @@ def main(
     Workers die by SIGKILL at any moment and at every failpoint, freeze longer than their session,
     restart, join and leave; Kafka is killed and restarted; a proxy delays, stalls, resets and cuts
     requests, all of them or one kind. Afterwards the totals must be what the simulator says, every
-    result must be there once, and all must equal an undisturbed replay of the log.
+    result must be there once, all must equal an undisturbed replay of the log, and the independent
+    oracle (`carewatch verify`) must find no difference.
     """
     with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:
         folder = keep or Path(temporary)
@@ -67,18 +70,21 @@ def _write(done: Report, report: Path | None, append: Path | None) -> None:
         earlier = json.loads(append.read_text(encoding="utf-8")) if append.exists() else []
         brief = {key: value for key, value in document.items() if key != "plan"}
         append.write_text(json.dumps([*earlier, brief], indent=2) + "\n", encoding="utf-8")
+        write_summary(append)
 
 
 def _summary(done: Report) -> str:
     document = done.document()
     wrong = [f"  {name}: {', '.join(found)}" for name, found in done.differences.items() if found]
     head = f"{document['faults']} faults with seed {done.seed} in {done.seconds} s"
+    judged = ", ".join(f"{name} {count}" for name, count in done.oracle.get("compared", {}).items())
     seen = f"{done.events} events, {done.results} results, {done.aborted_records} aborted records"
     return "\n".join(
         [
             f"{head}: {document['verdict']}",
             f"  {seen}, {done.spoiled_requests} requests spoiled",
             f"  workers ended by status: {done.deaths}; caught up in {done.catch_up_s} s",
+            f"  compared by the oracle: {judged or 'nothing'}",
             *wrong,
         ]
     )

@@ -147,9 +147,15 @@ async def baseline(kills: int, seed: int, rate: int) -> dict[str, int]:
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--rate", type=click.IntRange(10), default=200, show_default=True,
               help="Events a second.")  # fmt: skip
-def main(*, kills: int, seed: int, rate: int) -> None:
+@click.option("--append", type=click.Path(dir_okay=False, path_type=Path), default=None,
+              help="Add what came of it to the list in this file.")  # fmt: skip
+def main(*, kills: int, seed: int, rate: int, append: Path | None) -> None:
     """Kill a stock Faust table app and count what it has lost and doubled."""
-    click.echo(json.dumps(asyncio.run(baseline(kills, seed, rate))))
+    done = asyncio.run(baseline(kills, seed, rate))
+    click.echo(json.dumps(done))
+    if append is not None:
+        earlier = json.loads(append.read_text(encoding="utf-8")) if append.exists() else []
+        append.write_text(json.dumps([*earlier, done], indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from chaos.crew import Crew
 from chaos.plan import Fault, plan
 from chaos.proxy import APIS, Proxy, Weather
 from support.deployment import Deployment
-from support.verdicts import Ran, look_at, net, newest, repeated
+from support.verdicts import Ran, look_at, net, newest, repeated, verified
 
 SHORT_TIMEOUTS: Final = {
     "CAREWATCH_WORKER_SESSION_TIMEOUT_MS": "2000",
@@ -56,6 +56,7 @@ class Report:
     aborted_records: int = 0
     seconds: int = 0
     catch_up_s: int = 0
+    oracle: dict[str, dict[str, int]] = field(default_factory=dict)
     differences: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -79,6 +80,7 @@ class Report:
             "aborted_records": self.aborted_records,
             "seconds": self.seconds,
             "catch_up_seconds": self.catch_up_s,
+            "oracle": self.oracle,
             "differences": self.differences,
             "versions": {
                 "carewatch": __version__,
@@ -207,7 +209,7 @@ async def _strike(fault: Fault, deployment: Deployment, proxy: Proxy, crew: Crew
 
 
 async def _judge(report: Report, ran: Ran, deployment: Deployment) -> None:
-    """Compares with the simulator's own arithmetic and with an undisturbed replay."""
+    """Compares with the simulator's arithmetic, with an undisturbed replay, and with the oracle."""
     report.events = len(ran.records[topics.EVENTS])
     results = (topics.FACTS, topics.SLA)
     report.results = sum(len(ran.records[name]) for name in results)
@@ -222,6 +224,9 @@ async def _judge(report: Report, ran: Ran, deployment: Deployment) -> None:
     report.differences[topics.METRICS] = _different(
         newest(ran.records[topics.METRICS]), newest(ran.replayed[topics.METRICS])
     )
+    verdict = await verified(deployment)
+    report.oracle = {"compared": verdict.compared, "left_out": verdict.left_out}
+    report.differences["oracle"] = list(verdict.told[:EXAMPLES])
 
 
 def _different(found: dict[Any, Any], wanted: dict[Any, Any]) -> list[str]:

@@ -1,12 +1,16 @@
 """What a run on real processes left behind, beside what an undisturbed replay makes of its log."""
 
+import asyncio
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from carewatch.domain.metric import Kind
+from carewatch.domain.metrics import BY_ID
 from carewatch.processors.base import Output
 from carewatch.processors.replay import Replay
 from carewatch.wire import topics
@@ -52,6 +56,43 @@ async def look_at(deployment: Deployment, manifest: dict[str, Any]) -> Ran:
     return Ran(manifest, await deployment.board(), records)
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What `carewatch verify` said: how much it compared, what it left out, what differs."""
+
+    compared: dict[str, int]
+    left_out: dict[str, int]
+    told: tuple[str, ...]
+
+
+async def verified(deployment: Deployment) -> Verdict:
+    """The judgement of the independent oracle, run as somebody on call would run it."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "carewatch", "verify", "--json"),
+        env=deployment.environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, complaint = await process.communicate()
+    return read_verdict(process.returncode, said, complaint)
+
+
+def read_verdict(status: int | None, said: bytes, complaint: bytes) -> Verdict:
+    """The command's report; without one, why there is none is the difference."""
+    if status not in (0, 1) or not said:
+        why = complaint.decode(errors="replace").strip().splitlines()
+        return Verdict({}, {}, (f"no judgement (status {status}): {' '.join(why[-3:])}",))
+    report: dict[str, Any] = json.loads(said)
+    told = tuple(
+        f"{one['topic']} {one['key']}: {one['what']}, expected {one['expected']}, "
+        f"found {one['found']}"
+        for one in report["differences"]
+    )
+    if status == 1 and not told:
+        told = ("it says that something differs, and not what",)
+    return Verdict(report["compared"], report["left_out"], told)
+
+
 def repeated(records: Iterable[Stored]) -> list[str]:
     """Ids that stand in a topic more than once."""
     ids = Counter(json.loads(record.value or b"")["id"] for record in records)
@@ -70,7 +111,11 @@ def net(records: Iterable[Stored | Output]) -> dict[str, Result]:
 
 
 def newest(records: Iterable[Stored | Output]) -> dict[bytes | None, Result]:
-    """The newest point of each key, without how it came about and without the pipeline's clocks."""
+    """The newest point of each key, without how it came about and without the pipeline's clocks.
+
+    Ages are left without their buckets: those move on with every second, and a topic that is read
+    a moment after another shows a moment more. How many they are stays.
+    """
     points: dict[bytes | None, Result] = {}
     for record in records:
         if record.value is None:
@@ -79,4 +124,6 @@ def newest(records: Iterable[Stored | Output]) -> dict[bytes | None, Result]:
         data = json.loads(record.value)["data"]
         if "partition" not in data:
             points[record.key] = {**data, "pane": None, "revision": None}
+            if BY_ID[data["metric"]].kind is Kind.AGES:
+                del points[record.key]["classic"]
     return points
