@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -89,10 +90,11 @@ def test_every_metric_of_a_worker_is_documented(pytestconfig: pytest.Config) -> 
     registry = CollectorRegistry()
     ProcessMetrics(registry, lambda: 0)
     expected = []
-    for collector in registry._collector_to_names:
+    collectors: list[Any] = list(registry._collector_to_names)
+    for collector in collectors:
         (family,) = collector.describe()
         name = f"{family.name}_total" if family.type == "counter" else family.name
-        labels = ", ".join(f"`{label}`" for label in getattr(collector, "_labelnames", ()))
+        labels = ", ".join(f"`{label}`" for label in collector._labelnames)
         expected.append([f"`{name}`", labels or "-", family.documentation])
 
     if pytestconfig.getoption("update_tables"):

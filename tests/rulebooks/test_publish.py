@@ -81,6 +81,9 @@ class Store:
     async def first_offset(self, topic: str, partition: int) -> int:
         return 0
 
+    async def record_at(self, topic: str, partition: int, offset: int) -> Record | None:
+        return self.topics[topic, partition][offset]
+
     async def stable_end(self, topic: str, partition: int) -> int:
         self.calls.append("read")
         return len(self.topics.get((topic, partition), []))
