@@ -29,6 +29,7 @@ from carewatch.domain.points import (
     Value,
 )
 from carewatch.domain.rulebook import TARGETS, Document
+from carewatch.processors.base import Output
 from carewatch.wire import envelope, points, results
 from carewatch.wire.dead import REASONS, dead_headers
 from carewatch.wire.rulebooks import decode_document, decode_publication
@@ -38,6 +39,7 @@ from support.schemas import (
     FOLDER,
     PUBLIC,
     complaints,
+    complaints_of,
     consumer_file,
     described,
     examples,
@@ -134,6 +136,23 @@ def test_an_example_with_a_field_too_many_is_not(topic: Topic, path: Path) -> No
     assert complaints(str(topic.schema), {**value, "surprise": 1}) != []
     if isinstance(value.get("data"), dict):
         assert complaints(str(topic.schema), {**value, "data": {**value["data"], "x": 1}}) != []
+
+
+def test_records_that_are_not_as_their_schemas_say_are_found() -> None:
+    right = (FOLDER / "examples/care.sla/1/breached.json").read_bytes()
+    wrong = json.dumps({**json.loads(right), "surprise": 1}).encode()
+
+    written = [
+        Output("care.sla", 0, b"c1", right, 0),
+        Output("care.sla", 0, b"c1", wrong, 1),
+        Output("care.metrics", 0, b"k", None, 2),
+        Output("care.dead", 0, None, b"no JSON", 3),
+        Output("care.partials", 0, b"p", b"no JSON", 4),
+    ]
+
+    assert [(topic, value) for topic, _, value in complaints_of(written)] == [
+        ("care.sla", json.loads(wrong))
+    ]
 
 
 @pytest.mark.parametrize(

@@ -271,6 +271,21 @@ def test_minute_is_forgotten_with_its_tombstone_and_totals_stay() -> None:
     assert [name for name in changelog.rows if b"1m" in name] == []
 
 
+def test_a_point_says_its_content_type_and_a_tombstone_has_none() -> None:
+    log = as_records(
+        [count_record(1), clock_record(T0 + 1000), clock_record(T0 + MINUTE + HOLD_MS)]
+    )
+    key = points.point_key("messages", MESSAGES, "1m", T0)
+
+    said = [(o.value is None, o.headers) for o in outputs_of(log) if o.key == key]
+
+    assert said == [
+        (False, (("content-type", b"application/cloudevents+json"),)),
+        (False, (("content-type", b"application/cloudevents+json"),)),
+        (True, ()),
+    ]
+
+
 def test_hour_outlives_its_partials() -> None:
     stage, changelog = build_merge(), Changelog()
     hour = 3_600_000

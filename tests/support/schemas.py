@@ -1,7 +1,7 @@
 """The JSON Schemas of schemas/, and how to compare one with the Structs of the codec."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
 
-from carewatch.wire.topics import TOPICS, Topic
+from carewatch.processors.base import Output
+from carewatch.wire.topics import BY_NAME, DEAD, TOPICS, Topic
 
 FOLDER = Path(__file__).parents[2] / "schemas"
 PUBLIC = tuple(topic for topic in TOPICS if topic.schema is not None)
@@ -30,6 +31,21 @@ def _validator(name: str) -> Draft202012Validator:
 def complaints(name: str, value: object) -> list[str]:
     """What is wrong with a value, in the words of the validator; empty when it is valid."""
     return [text for error in _validator(name).iter_errors(value) for text in _told(error)]
+
+
+def complaints_of(outputs: Iterable[Output]) -> list[tuple[str, list[str], object]]:
+    """Topic, complaints and value of every record of a public topic that is not as its schema says.
+
+    A tombstone has no value, and a dead letter is what came, whatever that was.
+    """
+    found = []
+    for output in outputs:
+        name = BY_NAME[output.topic].schema
+        if name is not None and output.topic != DEAD and output.value is not None:
+            value = json.loads(output.value)
+            if wrong := complaints(name, value):
+                found.append((output.topic, wrong, value))
+    return found
 
 
 def _told(error: ValidationError) -> Iterator[str]:

@@ -39,6 +39,7 @@ from carewatch.processors.panes import GRACE_MS, HOLD_MS, KnownPane, PaneId, Pan
 from carewatch.processors.rolling import MINUTE, Rolling
 from carewatch.wire import partials, points, rows, topics
 from carewatch.wire.dead import dead_headers
+from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.partials import GONE, ClockRecord, Partial
 
 SOURCES: Final = ("track",)
@@ -322,7 +323,8 @@ class Merge:
 
     def _output(self, pane: KnownPane, value: bytes | None, position: int) -> Output:
         partition = points.point_partition(pane.id.metric, pane.id.labels, self._targets)
-        return Output(topics.METRICS, partition, pane.key, value, position)
+        headers = () if value is None else (CONTENT_TYPE,)
+        return Output(topics.METRICS, partition, pane.key, value, position, headers)
 
     def _dead_letter(self, record: Record, reason: str) -> Output:
         headers = dead_headers(
