@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from carewatch.verify.instants import instant
 
@@ -76,6 +76,10 @@ REQUIRED = {
 }
 
 
+Unsaid = Literal["unsaid"]
+"""For the key of a record that a file does not say."""
+
+
 class Dead(Exception):
     """The record can't be understood; the text says why."""
 
@@ -112,11 +116,15 @@ class Control:
     data: dict[str, Any]
 
 
-def admit(value: bytes | None) -> Event | Control:
-    """The record, or Dead with the reason."""
+def admit(value: bytes | None, key: bytes | Unsaid | None = "unsaid") -> Event | Control:
+    """The record, or Dead with the reason.
+
+    A control record has no key, an event that of its conversation; where nobody says a key it is
+    taken for right.
+    """
     try:
-        read = json.loads(value or b"")
-    except ValueError as error:
+        read = json.loads(value or b"", parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise Dead("not JSON") from error
     if not isinstance(read, dict):
         raise Dead("no object")
@@ -129,6 +137,8 @@ def admit(value: bytes | None) -> Event | Control:
     except (KeyError, TypeError, ValueError) as error:
         raise Dead("time or recordedtime is missing or no time") from error
     if kind in CONTROL:
+        if key not in (None, "unsaid"):
+            raise Dead("a control record with a key")
         return Control(kind, recorded, read.get("data") or {})
     if kind not in NEEDED:
         raise Dead("unknown type")
@@ -143,7 +153,14 @@ def admit(value: bytes | None) -> Event | Control:
     _check(kind, data)
     if read["partitionkey"] != data["conversation_key"]:
         raise Dead("partitionkey is not data.conversation_key")
+    if key not in (read["partitionkey"].encode(), "unsaid"):
+        raise Dead("the key is not data.conversation_key")
     return Event(read["id"], read["source"], kind, time, recorded, read["partitionkey"], data)
+
+
+def _no_number(text: str) -> None:
+    """Python's reader takes NaN and Infinity; JSON knows neither."""
+    raise ValueError(text)
 
 
 def _check(kind: str, data: dict[str, Any]) -> None:

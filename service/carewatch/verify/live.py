@@ -86,7 +86,7 @@ async def _tell(cluster: Cluster, events: Extent, oracle: Oracle, scope: Scope, 
     async for one in cluster.read(events):
         seen(EVENTS, 0)
         try:
-            read = admit(one.value)
+            read = admit(one.value, one.key)
         except Dead:
             read = None
         if one.partition not in scope.heads and read is not None and events.first[one.partition]:
@@ -96,6 +96,6 @@ async def _tell(cluster: Cluster, events: Extent, oracle: Oracle, scope: Scope, 
             if read is not None and not isinstance(read, Control):
                 scope.moving.add(read.conversation)
             continue
-        oracle.take(one.partition, one.value, offset=one.offset)
+        oracle.take(one.partition, one.value, offset=one.offset, key=one.key)
         if tick and read is not None and read.recorded >= scope.beats[one.partition]:
             passed.add(one.partition)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from carewatch.verify.admission import Control, Dead, Event, admit
+from carewatch.verify.admission import Control, Dead, Event, Unsaid, admit
 from carewatch.verify.arrivals import Arrivals, Step, sorted_story, stamped
+from carewatch.verify.days import days
 from carewatch.verify.history import Labels, Tick, changes
 from carewatch.verify.instants import BEGINNING, DAY, instant, written
 from carewatch.verify.points import Key as PointKey
@@ -71,12 +72,19 @@ class Oracle:
         if all(number > one.number for one in self.rulebooks):
             self.rulebooks.append(read_rulebook(number, since, document))
 
-    def take(self, partition: int, value: bytes | None, *, offset: int = -1) -> None:
-        """The next record of a partition."""
+    def take(
+        self,
+        partition: int,
+        value: bytes | None,
+        *,
+        offset: int = -1,
+        key: bytes | Unsaid | None = "unsaid",
+    ) -> None:
+        """The next record of a partition; files say no keys."""
         self.places.add((partition, offset))
         source = self.sources.setdefault(partition, Source())
         try:
-            read = admit(value)
+            read = admit(value, key)
         except Dead as reason:
             self.dead.append(((partition, offset), str(reason)))
             self.dead_at.append(source.log_clock)
@@ -189,7 +197,7 @@ class Oracle:
 
     def points(self) -> dict[PointKey, dict[str, Any]]:
         """The metric points that must stand, without revision and pane."""
-        points = Points()
+        points = Points(days(self._books))
         for key, story in self.stories().items():
             steps, clock = self.steps(key), self.clock(key)
             tick = self._ticks(key)
@@ -284,7 +292,7 @@ def _said(line: bytes) -> dict[str, Any]:
     """The line as an object; empty if it is none (then it is dead and says no time either)."""
     try:
         read = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}
 

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from carewatch.verify.buckets import summary
+from carewatch.verify.days import Day
 from carewatch.verify.history import Change, Entry, Labels
 from carewatch.verify.instants import DAY, HOUR, MINUTE, written
 from carewatch.verify.state import Moment
 from carewatch.verify.story import Story
 
 SIZES = {"1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE, "1h": HOUR}
-"""Windows aligned to UTC (W1)."""
+"""Windows aligned to UTC (W1); beside them stands `1d`, the tenant's local day."""
 
-KEPT = {"1m": 26 * HOUR, "5m": 3 * DAY, "15m": 7 * DAY, "1h": 60 * DAY}
+KEPT = {"1m": 26 * HOUR, "5m": 3 * DAY, "15m": 7 * DAY, "1h": 60 * DAY, "1d": 400 * DAY}
 """How long points stand after the end of their window, by the watermark (W12)."""
 
 DURATIONS = (
@@ -29,7 +30,7 @@ DURATIONS = (
     *("agent_work_time", "agent_wait_time", "on_hold_time"),
 )
 COHORTS = ("turns_opened", "turns_answered_24h", "messages_answered")
-"""Counts that stand in `total` only, of the windows that are compared."""
+"""Counts whose day stays open for a horizon: they are recomputed for `total` only."""
 
 COUNTS = (
     *("queue_offered", "queue_abandoned", "short_abandons", "messages", "conversations"),
@@ -67,7 +68,8 @@ class Pane:
 class Points:
     """Adds up; `stand` gives the points by key, without revision and pane."""
 
-    def __init__(self) -> None:
+    def __init__(self, day: Day) -> None:
+        self._day = day
         self._panes: dict[Key, Pane] = {}
         self._ends: dict[Key, int] = {}
         self._gauges: dict[Key, dict[str, Any]] = {}
@@ -75,7 +77,7 @@ class Points:
     def add(self, change: Change) -> None:
         """Puts a change into every window that is open for its conversation (W4)."""
         for entry in change.entries:
-            for window, start, end in _windows(entry):
+            for window, start, end in self._windows(entry):
                 if window == "total" or change.clock <= end + change.lateness:
                     self._put(entry, window, start, end, change.sign)
         if change.sign < 0 and change.corrects is not None:
@@ -86,8 +88,18 @@ class Points:
     def count(self, metric: str, labels: Labels, at: int) -> None:
         """Something of the pipeline itself, counted once and never taken back."""
         entry = Entry(metric, labels, at, 1)
-        for window, start, end in _windows(entry):
+        for window, start, end in self._windows(entry):
             self._put(entry, window, start, end, 1)
+
+    def _windows(self, entry: Entry) -> Iterator[tuple[str, int, int]]:
+        """The windows an entry belongs to: a window holds start <= t < end (W1)."""
+        yield "total", 0, 0
+        if entry.metric in COHORTS:
+            return
+        for window, size in SIZES.items():
+            start = entry.at - entry.at % size
+            yield window, start, start + size
+        yield "1d", *self._day(dict(entry.labels)["tenant"], entry.at)
 
     def _put(self, entry: Entry, window: str, start: int, end: int, sign: int) -> None:
         key = (
@@ -135,15 +147,6 @@ def plain(tenant: str, channel: str, *further: tuple[str, str]) -> Labels:
         ("priority", "normal"),
         *further,
     )
-
-
-def _windows(entry: Entry) -> Iterator[tuple[str, int, int]]:
-    """The windows an entry belongs to: a window holds start <= t < end (W1)."""
-    yield "total", 0, 0
-    if entry.metric not in COHORTS:
-        for window, size in SIZES.items():
-            start = entry.at - entry.at % size
-            yield window, start, start + size
 
 
 def _fields(metric: str, values: list[int], *, exact: bool, classic: bool) -> dict[str, Any]:

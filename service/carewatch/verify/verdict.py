@@ -7,12 +7,13 @@ from carewatch.verify.admission import Event
 from carewatch.verify.comparison import Content, Difference, Report, What, compare
 from carewatch.verify.found import DEAD, FACTS, LATE, SLA, Found
 from carewatch.verify.found import METRICS as POINTS
-from carewatch.verify.instants import instant
+from carewatch.verify.instants import HOUR, instant
 from carewatch.verify.oracle import Key, Oracle
-from carewatch.verify.points import METRICS, SIZES
+from carewatch.verify.points import COHORTS, METRICS, SIZES
 from carewatch.verify.points import Key as PointKey
 
-WINDOWS = frozenset({*SIZES, "total", "now"})
+WINDOWS = frozenset({*SIZES, "1d", "total", "now"})
+LONGEST_DAY = 25 * HOUR
 FIELDS = frozenset(
     {
         *("value", "at", "count", "sum_ms", "min_ms", "max_ms", "p50_ms", "p90_ms", "p95_ms"),
@@ -112,7 +113,8 @@ def _judge_points(
     others = moved = 0
     newer: set[PointKey] = set()
     for name, data in found.points.items():
-        if data["metric"] not in METRICS or data["window"] not in WINDOWS:
+        day_of_cohort = data["window"] == "1d" and data["metric"] in COHORTS
+        if data["metric"] not in METRICS or data["window"] not in WINDOWS or day_of_cohort:
             others += 1
             continue
         standing[_key(data)] = {k: v for k, v in data.items() if k in FIELDS}
@@ -147,10 +149,10 @@ def _untouched(key: PointKey, touched: list[int], scope: Scope) -> bool:
     _, window, start, _ = key
     if start is None:
         return False
-    since = instant(start)
+    since, size = instant(start), SIZES.get(window, LONGEST_DAY)
     if any(since < head for head in scope.heads.values()):
         return False
-    return not any(since <= at < since + SIZES[window] for at in touched)
+    return not any(since <= at < since + size for at in touched)
 
 
 def _judge_late(report: Report, oracle: Oracle, found: Found, scope: Scope) -> None:
