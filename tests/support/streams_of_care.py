@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from carewatch.domain.rulebook import Policy, Schedule
+from carewatch.domain.rulebook import Document
 from carewatch.domain.times import format_time, parse_time
 from support.envelopes import Event, event, message
 
@@ -164,21 +164,54 @@ OPEN: tuple[list[str], ...] = (
 
 
 @st.composite
-def rules(draw: st.DrawFn) -> tuple[list[Policy], list[Schedule]]:
-    """Some policies, in versions, and the schedules they name."""
+def rules(draw: st.DrawFn) -> Document:
+    """A rulebook: policies in versions, schedules, a tenant's days and hours, channel profiles."""
     r = draw(st.randoms(use_true_random=False))
-    schedules = [one for name in r.choice(((), ("s0",), ("s0", "s1"))) for one in _hours(r, name)]
+    names = r.choice(((), ("s0",), ("s0", "s1")))
+    schedules = [one for name in names for one in _hours(r, name)]
     count = r.choice((0, 1, 1, 2, 3))
     starts = ("first_customer_message", "handoff", "assignment") if count == 1 else (None,)
     start = r.choice(starts)
-    policies: list[Policy] = []
+    policies: list[dict[str, Any]] = []
     for order in range(count):
         for version in range(1, 1 + r.choice((1, 1, 2))):
-            body = _policy(r, order, version, [one.schedule for one in schedules])
+            body = _policy(r, order, version, list(names))
             if start is not None:
                 body["start"] = {"first_reply": start}
-            policies.append(msgspec.convert(body, Policy))
-    return policies, schedules
+            policies.append(body)
+    document = {
+        "tenants": {"acme": _tenant(r, names)},
+        "policies": policies,
+        "schedules": schedules,
+        "channels": _channels(r),
+    }
+    return msgspec.convert(document, Document)
+
+
+def _tenant(r: Random, schedules: tuple[str, ...]) -> dict[str, Any]:
+    starts_at = r.choice(("00:00", "00:00", "02:30", "06:00"))
+    said: dict[str, Any] = {"timezone": r.choice(ZONES), "day_starts_at": starts_at}
+    if schedules and r.random() < 0.6:
+        said["schedule"] = schedules[0]
+    if schedules and r.random() < 0.4:
+        said["queues"] = {"vip": {"schedule": r.choice((*schedules, "24x7"))}}
+    return said
+
+
+def _channels(r: Random) -> dict[str, Any]:
+    """Sometimes a profile of the tenant's own for its account."""
+    if r.random() < 0.6:
+        return {}
+    own = {
+        "idle_gap": r.choice(("off", "10m", "2h")),
+        "needs_reply": r.random() < 0.8,
+        "window_lateness": r.choice(("1m", "1h")),
+        "implicit_queue": r.random() < 0.7,
+        "reopen_within": r.choice(("30m", "72h")),
+        "short_abandon": r.choice(("5s", "2m")),
+    }
+    profile = {name: own[name] for name in r.sample(sorted(own), 3)}
+    return {"profiles": {"own": profile}, "accounts": {"pn-1": "own"}}
 
 
 def _policy(r: Random, order: int, version: int, schedules: list[str]) -> dict[str, Any]:
@@ -227,9 +260,9 @@ def _target(r: Random, name: str, schedules: list[str]) -> dict[str, str]:
     return rule
 
 
-def _hours(r: Random, name: str) -> list[Schedule]:
+def _hours(r: Random, name: str) -> list[dict[str, Any]]:
     zone = r.choice(ZONES)
-    found: list[Schedule] = []
+    found: list[dict[str, Any]] = []
     for version in range(1, 1 + r.choice((1, 1, 2))):
         week: dict[str, Any] = {day: r.choice(OPEN) for day in ("wed", "thu", "fri", "sat")}
         week |= {"mon": ["09:30-15:00"], "tue": ["07:00-19:00"], "sun": []}
@@ -245,5 +278,5 @@ def _hours(r: Random, name: str) -> list[Schedule]:
             body["overrides"] = [{"date": "2026-01-05", "open": closed_or_short}]
         if r.random() < 0.4:
             body["holidays"] = [{"day": "01-06", "open": []}]
-        found.append(msgspec.convert(body, Schedule))
+        found.append(body)
     return found
