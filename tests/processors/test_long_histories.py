@@ -5,14 +5,20 @@ from collections.abc import Iterable
 from random import Random
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carewatch.domain.ledger import HISTORY_EVENTS
+from carewatch.domain import ledger
+from carewatch.domain.facts import Result
+from carewatch.domain.ledger import HISTORY_EVENTS, Change, new_memory
+from carewatch.domain.policy import Books
+from carewatch.domain.shown import shown
 from carewatch.domain.times import format_time, parse_time
 from carewatch.processors.base import Output
 from carewatch.wire import topics
+from carewatch.wire.events import Arrived, decode_event
 from support.envelopes import START, Event, event, message
 from support.replays import contents, replay, totals, values
 
@@ -72,6 +78,37 @@ def sums(outputs: Iterable[Output]) -> Counter[tuple[str, str]]:
         summed[what, f"n {data['agent_key']}"] += data["sign"]
         summed[what, f"ms {data['agent_key']}"] += data["sign"] * data.get("calendar_ms", 0)
     return +summed
+
+
+def remembered(events: list[Event]) -> Counter[Result]:
+    """What a conversation has said after these arrivals, less what it has taken back."""
+    memory, books, clock = new_memory("acme", "c1"), Books(), 0
+    net: Counter[Result] = Counter()
+
+    def count(changes: list[Change]) -> None:
+        for change in changes:
+            net[shown(change.result)] += change.sign
+
+    for one in events:
+        arrived = decode_event(b"c1", orjson.dumps(one))
+        assert isinstance(arrived, Arrived)
+        assert arrived.event is not None
+        clock = max(clock, arrived.recorded)
+        count(ledger.accept(memory, arrived.event, clock, books))
+    count(ledger.advance(memory, END, books))
+    assert min(net.values()) >= 0
+    return +net
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=1, deadline=None)
+def test_a_full_history_in_any_order_says_what_the_sorted_one_says(seed: int) -> None:
+    """As many events as are kept, every one of them at any place."""
+    events = history(seed, HISTORY_EVENTS)
+    order = list(range(HISTORY_EVENTS))
+    Random(seed).shuffle(order)
+
+    assert remembered(arriving(events, order)) == remembered(events)
 
 
 @pytest.mark.parametrize(("length", "displaced"), [(64, 64), (HISTORY_EVENTS, 4)])
