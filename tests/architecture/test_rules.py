@@ -31,10 +31,7 @@ TESTS = {
 }
 """Tests that prove what a golden case would be clumsy for."""
 
-NOT_YET = {
-    "E23": "customers merge in the customer stage",
-    "W7": "the customer stage",
-}
+NOT_YET: dict[str, str] = {}
 """Written down and not built: take the line away with the first proof."""
 
 SAID_ELSEWHERE = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from carewatch.domain.facts import SessionFact, Tally
+from carewatch.domain.facts import Contact, SessionFact, Tally
 from carewatch.domain.ledger import (
     HISTORY_EVENTS,
     Change,
@@ -40,11 +40,11 @@ class Told:
     def __init__(self) -> None:
         self.alive: dict[str, Change] = {}
         self.used: set[str] = set()
-        self.tallies: Counter[Tally] = Counter()
+        self.tallies: Counter[Tally | Contact] = Counter()
 
     def take(self, changes: list[Change]) -> None:
         for change in changes:
-            if isinstance(change.result, Tally):
+            if isinstance(change.result, Tally | Contact):
                 self.tallies[change.result] += change.sign
                 continue
             assert change.id not in self.used, "an id is used once"

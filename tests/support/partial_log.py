@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from carewatch.domain.aggregates import Accumulator
 from carewatch.domain.points import Point
 from carewatch.processors.base import Flush, Output, PartitionContext, Record, Row
-from carewatch.processors.merge import PROCESSOR, Merge
+from carewatch.processors.merge import Merge
 from carewatch.wire import partials, topics
 from carewatch.wire.partials import ClockRecord, Partial, Series
 from carewatch.wire.points import decode_point
@@ -45,12 +45,17 @@ def partial_record(
 
 
 def clock_record(
-    at: int, *, partition: int = 0, sources: int = 1, position: int | None = None
+    at: int,
+    *,
+    partition: int = 0,
+    sources: int = 1,
+    position: int | None = None,
+    stage: str = "track",
 ) -> tuple[bytes, bytes]:
     """Key and value of a clock; its position follows from the clock unless given."""
     clock = ClockRecord(
         version=partials.VERSION,
-        stage="track",
+        stage=stage,
         partition=partition,
         sources=sources,
         position=at if position is None else position,
@@ -65,12 +70,16 @@ def as_records(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> list[Recor
     return [Record(offset, key, value) for offset, (key, value) in enumerate(pairs)]
 
 
-def build_merge(*, partition: int = 0, partials_partitions: int = 1, metrics: int = 8) -> Merge:
-    """A merge stage without state."""
+def build_merge(
+    *,
+    partition: int = 0,
+    partials_partitions: int = 1,
+    metrics: int = 8,
+    stages: Sequence[str] = ("track",),
+) -> Merge:
+    """A merge stage without state, which hears of `stages` alone."""
     counts = {topics.PARTIALS: partials_partitions, topics.METRICS: metrics}
-    built = PROCESSOR.build(PartitionContext(partition=partition, partitions=counts))
-    assert isinstance(built, Merge)
-    return built
+    return Merge(PartitionContext(partition=partition, partitions=counts), stages=stages)
 
 
 def outputs_of(log: Sequence[Record], **options: int) -> list[Output]:

@@ -4,12 +4,12 @@ import pytest
 
 from carewatch import processors
 from carewatch.processors.base import Processor
-from carewatch.wire.topics import BY_NAME, DAY_MS, EVENTS, TOPICS, Topic
+from carewatch.wire.topics import BY_NAME, CUSTOMER, DAY_MS, EVENTS, TOPICS, Topic
 
 PROCESSORS: tuple[Processor, ...] = getattr(processors, "PROCESSORS", ())
 ORDER = {topic.name: place for place, topic in enumerate(TOPICS)}
-UPSTREAM = {("track", EVENTS)}
-"""The one record that flows upstream: the hand-over of a merged conversation."""
+UPSTREAM = {("track", EVENTS), ("customer", CUSTOMER)}
+"""What flows upstream: hand-overs of merged conversations, contacts of customers who are linked."""
 
 
 @pytest.mark.parametrize("processor", PROCESSORS, ids=lambda one: str(one.name))

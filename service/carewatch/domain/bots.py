@@ -4,6 +4,7 @@ A session is a bot session from the first public message of a bot on, and counts
 hand-off and containment count when they happen.
 """
 
+from carewatch.domain import contacts
 from carewatch.domain.conversation import Session, Step
 from carewatch.domain.facts import Tally
 
@@ -26,6 +27,7 @@ def takes_part(step: Step, session: Session) -> None:
     if session.bot_wrote:
         return
     session.bot_wrote = True
+    contacts.bot_takes_part(step)
     labels = step.labels()
     step.say(Tally(labels, "bot_sessions", step.at))
     step.say(Tally(labels, "bot_containment", step.at, amount=0, of=1))
@@ -39,8 +41,13 @@ def handed_off(step: Step, session: Session) -> None:
         step.say(Tally(step.labels(), "bot_handoff_rate", step.at, amount=1, of=0))
 
 
-def session_ended(step: Step, session: Session, ending: str) -> None:
+def is_contained(session: Session, ending: str) -> bool:
     """Contained is what ended without hand-off and person, written or assigned."""
     people = session.handed_to_people or session.person_wrote or session.had_agent
-    if session.bot_wrote and not people and ending in _ENDS_CONTAINED:
+    return session.bot_wrote and not people and ending in _ENDS_CONTAINED
+
+
+def session_ended(step: Step, session: Session, ending: str) -> None:
+    """A session that the bot kept to itself counts at its end."""
+    if is_contained(session, ending):
         step.say(Tally(step.labels(), "bot_containment", step.at, amount=1, of=0))

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from carewatch.domain.conversation import Conversation, Obligation
 from carewatch.domain.facts import (
+    Contact,
     HandOver,
     Labels,
     Result,
@@ -97,8 +98,8 @@ def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
                 yield Contribution(ratio, base, result.at, part, whole)
             elif result.metric == "messages" and result.extra == ("outbound", "agent"):
                 yield from _tallied(result, _REPLIES, base)
-        case HandOver():
-            return  # the turn counts where it goes on
+        case HandOver() | Contact():
+            return  # the turn counts where it goes on, the contact in the customer stage
 
 
 def _durations(sample: Sample, metric: Metric, labels: tuple[str, ...]) -> Iterator[Contribution]:

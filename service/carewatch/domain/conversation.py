@@ -87,6 +87,7 @@ class Session(msgspec.Struct, array_like=True):
     visited: tuple[str, ...] = ()  # queues and teams that it has left
     promised: bool = False  # an SLA clock was told in it
     breached: bool = False
+    passed_on: bool = False  # it went to another team
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -221,6 +222,7 @@ class Conversation(msgspec.Struct, array_like=True):
     unacted: tuple[Asked, ...] = ()  # what customers wrote since anybody did something about it
     burst: tuple[str, int] | None = None  # the author and beginning of the last burst of replies
     resolved_on: int | None = None  # the day on which it was last resolved, by its start
+    wrote_on: tuple[int, str, str] | None = None  # the day its customer last wrote, whom, where
 
 
 class Said(NamedTuple):

@@ -112,7 +112,26 @@ class HandOver(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5):
     hops: int
 
 
-Result = Sample | SessionFact | SlaTransition | Tally | HandOver
+Act = Literal["wrote", "opened", "reopened", "bot", "resolved", "closed", "rated"]
+Mark = Literal["by_agent", "contained", "transferred", "bad"]
+
+
+class Contact(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=6):
+    """What a customer did, or a session of theirs, as the customer stage hears of it (W7).
+
+    `labels` name channel, account, customer and session, and nothing else. `topics` are those of
+    the session, at its end. Marks: a person began it (of opened); only a bot had it, it went to
+    another team (of resolved, closed); the rating is in the lower 40 % of its scale (of rated).
+    """
+
+    labels: Labels
+    act: Act
+    at: int
+    topics: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+
+Result = Sample | SessionFact | SlaTransition | Tally | HandOver | Contact
 
 
 def instant(result: Result) -> int:
@@ -120,5 +139,5 @@ def instant(result: Result) -> int:
     match result:
         case Sample():
             return result.ended_at
-        case SessionFact() | SlaTransition() | Tally() | HandOver():
+        case SessionFact() | SlaTransition() | Tally() | HandOver() | Contact():
             return result.at

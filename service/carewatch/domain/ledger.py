@@ -28,7 +28,7 @@ from carewatch.domain.events import (
     Order,
     order,
 )
-from carewatch.domain.facts import Result, Tally, instant
+from carewatch.domain.facts import Contact, Result, Tally, instant
 from carewatch.domain.fold import fire_timers, fold_event, next_timer
 from carewatch.domain.history import BLOCK, History
 from carewatch.domain.late_changes import counted, late_change
@@ -176,7 +176,7 @@ def _say(memory: Memory, said: Said) -> Change:
 
 
 def _withdraw(memory: Memory, result: Result, original: str, because: Said) -> Change:
-    if isinstance(result, Tally):
+    if isinstance(result, Tally | Contact):
         return Change(result, -1, because.cause, "", "")
     corrects = _id(memory, result, original)
     content = (memory.tenant, memory.key, because.cause, "withdrawal", corrects)
@@ -195,7 +195,7 @@ def _id(memory: Memory, result: Result, cause: str) -> str:
 
     A count has none: it shows in the metric points only.
     """
-    if isinstance(result, Tally):
+    if isinstance(result, Tally | Contact):
         return ""
     return _name(_encode((memory.tenant, memory.key, cause, result)))
 

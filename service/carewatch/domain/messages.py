@@ -6,6 +6,7 @@ from carewatch.domain import (
     actions,
     after_hours,
     bots,
+    contacts,
     handling,
     obligations,
     queues,
@@ -88,6 +89,7 @@ def _customer_wrote(step: Step, event: Message) -> None:
         if turns.open_turn(step, event.key) and not (state.session and state.session.person_wrote):
             queues.wait(step)
     actions.wrote(step, event.key)
+    contacts.wrote(step)
     if event.language is not None:
         state.language = event.language
     if not event.deleted:

@@ -123,6 +123,15 @@ def cohort(metric: Metric, horizon_ms: int) -> Metric:
     return replace(metric, anchor="opening", windows=COHORT, horizon_ms=horizon_ms)
 
 
+def daily(metric: Metric, horizon_ms: int = 0) -> Metric:
+    """The same for days alone, provisional until `horizon_ms` after each.
+
+    For what other conversations of a customer may still change: of such a count no total grows
+    steadily, whatever the order in which one hears of them.
+    """
+    return replace(metric, windows=DAILY, anchor="opening", horizon_ms=horizon_ms)
+
+
 def derived(id_: str, rules: str, help_: str, *sources: str) -> Metric:
     """What readers work out from points of other metrics; it has none of its own."""
     return Metric(

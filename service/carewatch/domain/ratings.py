@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from carewatch.domain import contacts
 from carewatch.domain.conversation import Step
 from carewatch.domain.episodes import SURVEYS_KEPT, Survey
 from carewatch.domain.events import Rated, Surveyed
@@ -47,6 +48,10 @@ def rated(step: Step, event: Rated) -> None:
         step.take_back(name)
         step.say(tally, keep=None if event.survey is None else name)
         _forget_oldest(step, tally.metric)
+    name = f"{contacts.RATED}:{event.survey}"
+    step.take_back(name)
+    contacts.rated(step, event.score, keep=None if event.survey is None else name)
+    _forget_oldest(step, contacts.RATED)
 
 
 def _answers(step: Step, event: Rated) -> Survey | None:
@@ -65,9 +70,9 @@ def _answers(step: Step, event: Rated) -> Survey | None:
     return sent
 
 
-def _forget_oldest(step: Step, metric: str) -> None:
+def _forget_oldest(step: Step, kind: str) -> None:
     """Ratings older than the newest few are final."""
-    kept = [name for name in step.state.withdrawable if name.startswith(f"{metric}:")]
+    kept = [name for name in step.state.withdrawable if name.startswith(f"{kind}:")]
     for name in kept[:-SURVEYS_KEPT]:
         step.forget(name)
 

@@ -6,6 +6,7 @@ from carewatch.domain import (
     actions,
     after_hours,
     bots,
+    contacts,
     flow,
     handling,
     matters,
@@ -76,6 +77,7 @@ def open_session(step: Step, *, by: Literal["customer", "agent"] | None) -> Sess
     if not reopened:
         session.opened_as = step.labels()
     obligations.session_opened(step, reopened=reopened, by_agent=by == "agent")
+    contacts.session_opened(step, reopened=reopened, by_agent=by == "agent")
     _tell(step, "reopened" if reopened else "opened", initiated_by=by)
     return session
 
@@ -139,6 +141,8 @@ def end_session(
         _resolved(step, session, resolver)
     actions.give_up(step)
     flow.ended(step, session, resolved=ending == "resolved")
+    contained = bots.is_contained(session, ending)
+    contacts.session_ended(step, session, resolved=ending == "resolved", contained=contained)
     transition: Literal["resolved", "closed", "merged"] = "resolved"
     if ending == "merged":
         transition = "merged"

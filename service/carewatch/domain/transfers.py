@@ -26,6 +26,7 @@ def assigned(step: Step, queue: str, team: str) -> None:
             _leave(step, side, had)
     if moves:
         session.transfers += 1
+        session.passed_on |= any(side == "team" for side, _ in moves)
         step.count("transfers")
         step.say(Tally(step.labels(), "bounce_rate", step.at, amount=int(back), of=1))
 

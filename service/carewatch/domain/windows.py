@@ -10,7 +10,7 @@ its newest pane of every size at hand.
 
 from collections.abc import Iterator
 from heapq import heappop, heappush
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from carewatch.domain.aggregates import (
     Accumulator,
@@ -24,7 +24,7 @@ from carewatch.domain.aggregates import (
     Total,
     bucket_index,
 )
-from carewatch.domain.days import Days
+from carewatch.domain.days import Day, Days
 from carewatch.domain.metric import TUMBLING, Kind, Metric
 from carewatch.domain.policy import Books
 
@@ -88,11 +88,18 @@ class _Newest:
         self.pane: Pane | None = None
 
 
+class CutsDays(Protocol):
+    """Knows in which local day of a tenant an instant lies."""
+
+    def day(self, tenant: str, at: int) -> Day:
+        """The day, by its start and its end."""
+
+
 class Panes:
     """The panes of one source partition; `days` cuts the days of tenants."""
 
     def __init__(self) -> None:
-        self.days = Days(Books())
+        self.days: CutsDays = Days(Books())
         self.closed_before = _NEVER
         self._panes: dict[PaneKey, Pane] = {}
         self._series: dict[tuple[str, Labels], list[_Newest]] = {}

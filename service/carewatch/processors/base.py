@@ -113,8 +113,8 @@ def is_keyless(key: bytes | None) -> bool:
 class Processor:
     """A processor as data. Topics flow downhill: `writes` lie below `reads` in the catalogue.
 
-    One record flows upstream: what a merged conversation hands over to its parent (E14), which
-    track writes into the topic that it reads.
+    Two records flow upstream, each into the topic that its writer reads: what a merged conversation
+    hands over to its parent (E14), and the contacts of a customer who is linked to another (E23).
 
     `is_control` tells by its key whether a record of the source is a clock or the like: those are
     left out where the share of dead letters is judged.

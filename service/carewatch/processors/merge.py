@@ -42,7 +42,7 @@ from carewatch.wire.dead import dead_headers
 from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.partials import GONE, ClockRecord, Partial
 
-SOURCES: Final = ("track",)
+SOURCES: Final = ("track", "customer")
 """The stages that send partials; no window is complete before all their clocks are known."""
 
 LAG_MS: Final = 2_000
@@ -70,7 +70,8 @@ _marker: Final = msgspec.msgpack.Decoder(_Marker)
 class Merge:
     """The live state of one partition of `care.partials`."""
 
-    def __init__(self, context: PartitionContext) -> None:
+    def __init__(self, context: PartitionContext, *, stages: Sequence[str] = SOURCES) -> None:
+        self._stages = stages
         self._partition = context.partition
         self._sharing = context.partitions[topics.PARTIALS]
         self._targets = context.partitions[topics.METRICS]
@@ -174,7 +175,7 @@ class Merge:
         if metric is None:
             raise InvalidRecord("unknown_metric")
         if (
-            partial.stage not in SOURCES
+            partial.stage not in self._stages
             or partial.window not in metric.windows
             or len(partial.series.labels) != len(BASE_LABELS) + len(metric.labels)
             or not aligned(partial.window, partial.start, partial.end)
@@ -192,7 +193,7 @@ class Merge:
         self._panes.keep(partial, record.value)
 
     def _on_clock(self, clock: ClockRecord, offset: int) -> None:
-        if clock.stage not in SOURCES or not 0 <= clock.partition < clock.sources:
+        if clock.stage not in self._stages or not 0 <= clock.partition < clock.sources:
             raise InvalidRecord("schema", "clock")
         source = (clock.stage, clock.partition)
         known = self._clocks.get(source)
@@ -215,8 +216,8 @@ class Merge:
             self._emitted, self._greatest = watermark, greatest
 
     def _least_clock(self) -> int | None:
-        known = dict.fromkeys(SOURCES, 0)
-        expected = dict.fromkeys(SOURCES, 1)
+        known = dict.fromkeys(self._stages, 0)
+        expected = dict.fromkeys(self._stages, 1)
         for clock in self._clocks.values():
             known[clock.stage] += 1
             expected[clock.stage] = max(expected[clock.stage], clock.sources)

@@ -1,4 +1,4 @@
-"""track: events and ticks of one partition -> facts, SLA transitions, late events, partials.
+"""track: events and ticks of one partition -> facts, SLA transitions, partials, and contacts.
 
 Per conversation it keeps what `domain.ledger` remembers; per series the panes; and the ids of a
 week. At each tick the timers that have passed fire, the changed panes go out as whole snapshots,
@@ -15,17 +15,20 @@ from carewatch import __version__
 from carewatch.domain import ledger
 from carewatch.domain.contributions import Held, held
 from carewatch.domain.errors import InvalidRecord, Refused
+from carewatch.domain.facts import Contact
 from carewatch.domain.ledger import Change, Memory
 from carewatch.domain.policy import Books
-from carewatch.processors import memories
+from carewatch.processors import memories, stage_panes
 from carewatch.processors import track_rows as rows
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
 from carewatch.processors.memories import Memories
 from carewatch.processors.seen import Seen, digest
+from carewatch.processors.stage_panes import clocks_to_merge, to_merge
 from carewatch.processors.timers import Timers
+from carewatch.processors.to_customers import clocks_to_customers, to_customer
 from carewatch.processors.track_panes import NONE, STAGE, TrackPanes
 from carewatch.processors.track_results import results
-from carewatch.wire import partials, topics
+from carewatch.wire import customers, partials, topics
 from carewatch.wire.dead import dead_headers
 from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.events import Arrived, Gate, Published, Ticked, decode_book, decode_event
@@ -86,17 +89,18 @@ class Track:
                 if row.value is not None:
                     self._restore_row(row.key, row.value)
             self._memories.restored()
+            self._panes.use(self._books)
+            self._panes.restored(self._tick, closed_before)
+            for key in self._memories:
+                at = memories.row_key(key)
+                memory = self._memories.known(key)
+                self._timers.set(key, memory.next_timer(self._books))
+                self._panes.rejoin(memory)
         except (InvalidRecord, msgspec.MsgspecError) as error:
             raise Refused(
                 f"care.state.track partition {self._partition}: the row {at!r} cannot be trusted "
                 f"({error}). Nothing was changed. Restore the topic from a copy of it."
             ) from error
-        self._panes.use(self._books)
-        self._panes.restored(self._tick, closed_before)
-        for key in self._memories:
-            memory = self._memories.known(key)
-            self._timers.set(key, memory.next_timer(self._books))
-            self._panes.rejoin(memory)
         return self._next
 
     def on_records(self, records: Sequence[Record]) -> Sequence[int]:
@@ -163,6 +167,9 @@ class Track:
             return
         if arrived.clamped:
             self._panes.count("clamped_future", arrived.tenant, arrived.channel, arrived.recorded)
+        self._outputs += [
+            to_customer(told, self._sources, self._position) for told in arrived.of_customers
+        ]
         if event is None:
             if memory is not None and arrived.recorded > memory.recorded:
                 # Its arrival moves the clock of the conversation all the same (R7).
@@ -191,7 +198,7 @@ class Track:
             clock = max(at, memory.recorded)
             self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
         self._publish()
-        self._panes.close()
+        self._panes.close(at)
         self._seen.forget(self._remembers_since())
 
     def _on_rulebook(self, published: Published) -> None:
@@ -244,7 +251,22 @@ class Track:
             position=self._position,
         )
         for change in changes:
-            self._panes.count_change(memory, change, clock)
+            if isinstance(change.result, Contact):
+                self._outputs.append(self._to_customer(memory, change.result, change.sign, clock))
+            else:
+                self._panes.count_change(memory, change, clock)
+
+    def _to_customer(self, memory: Memory, contact: Contact, sign: int, clock: int) -> Output:
+        told = customers.Told(
+            version=customers.VERSION,
+            tenant=memory.tenant,
+            conversation=memory.key,
+            contact=contact,
+            sign=sign,
+            day=self._panes.day(memory.tenant, contact.at),
+            open_from=self._panes.open_from(contact.labels, clock),
+        )
+        return to_customer(told, self._sources, self._position)
 
     def _late(self, arrived: Arrived, record: Record, reason: str) -> None:
         self._panes.count("late_events", arrived.tenant, arrived.channel, arrived.recorded)
@@ -257,7 +279,7 @@ class Track:
         )
 
     def _dead(self, record: Record, reason: str) -> None:
-        self._panes.count("dead_events", NONE, NONE, self._tick)
+        self._panes.count("dead_events", NONE, NONE, self._log_clock)
         headers = dead_headers(
             reason=reason,
             stage=STAGE,
@@ -273,9 +295,19 @@ class Track:
 
     def _publish(self) -> None:
         """The panes that changed, each to where its series stands; the clock to everywhere."""
-        for partial in self._panes.publish(self._position):
-            target = partials.partition_of(partial.series, self._targets)
-            self._to_merge(target, partials.partial_key(partial), partials.encode(partial))
+        self._outputs += [
+            to_merge(partial, self._targets) for partial in self._panes.publish(self._position)
+        ]
+        told = customers.Clock(
+            version=customers.VERSION,
+            partition=self._partition,
+            sources=self._sources,
+            position=self._position,
+            clock=self._log_clock,
+            tick=self._tick,
+            max_lateness_ms=self._panes.max_lateness_ms,
+        )
+        self._outputs += clocks_to_customers(told, self._sources)
         clock = ClockRecord(
             version=partials.VERSION,
             stage=STAGE,
@@ -285,12 +317,7 @@ class Track:
             clock=self._log_clock,
             tick=self._tick,
         )
-        key_, value = partials.clock_key(clock), partials.encode(clock)
-        for target in range(self._targets):
-            self._to_merge(target, key_, value)
-
-    def _to_merge(self, target: int, key: bytes, value: bytes) -> None:
-        self._outputs.append(Output(topics.PARTIALS, target, key, value, self._position))
+        self._outputs += clocks_to_merge(clock, self._targets)
 
     # --- rows ----------------------------------------------------------------------------------
 
@@ -303,7 +330,7 @@ class Track:
                 self._memories.restore(kind, key, value)
             case rows.IDS:
                 self._seen.restore(rows.read_ids_key(key), unseal(value))
-            case rows.PANE:
+            case stage_panes.PANE:
                 self._panes.restore_row(key, value)
             case rows.RULEBOOK:
                 row = rows.decode_rulebook(value)
@@ -340,7 +367,10 @@ def _version(text: str) -> tuple[int, ...]:
 TRACK: Final = Processor(
     name=STAGE,
     reads=topics.EVENTS,
-    writes=(topics.EVENTS, topics.FACTS, topics.SLA, topics.LATE, topics.PARTIALS, topics.DEAD),
+    writes=(
+        *(topics.EVENTS, topics.FACTS, topics.SLA, topics.LATE, topics.CUSTOMER, topics.PARTIALS),
+        topics.DEAD,
+    ),
     build=Track,
 )
 """The processor of conversations."""

@@ -6,7 +6,7 @@ one record that flows upstream: into `care.events`, where its parent stands (E14
 
 from collections.abc import Iterator, Sequence
 
-from carewatch.domain.facts import HandOver, Sample, SessionFact, SlaTransition, Tally
+from carewatch.domain.facts import Contact, HandOver, Sample, SessionFact, SlaTransition, Tally
 from carewatch.domain.ledger import Change, Memory
 from carewatch.domain.revisions import revisions
 from carewatch.processors.base import Output
@@ -49,5 +49,5 @@ def _encoded(memory: Memory, change: Change) -> tuple[str, bytes] | None:
             return topics.SLA, encode_sla(tenant, key, result, change)
         case Tally():
             return None  # a count shows in the metric points only
-        case HandOver():
-            return None  # its newest revision is written
+        case HandOver() | Contact():
+            return None  # its newest revision is written; the customer stage is told apart

@@ -8,15 +8,10 @@ from typing import Final
 
 import msgspec
 
-from carewatch.domain.aggregates import Accumulator
-from carewatch.domain.metrics import BY_ID
-from carewatch.domain.windows import Pane, PaneKey
 from carewatch.processors.seen import Block
-from carewatch.wire.partials import accumulator_type
 from carewatch.wire.rows import seal, unseal
 
 IDS: Final = "ids"
-PANE: Final = "pane"
 RULEBOOK: Final = "rulebook"
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -34,14 +29,6 @@ class Marker(msgspec.Struct, array_like=True, gc=False):
     closed_before: int
 
 
-class PaneRow(msgspec.Struct, array_like=True, gc=False):
-    """A pane, its `end` (see Pane), and whether it changed since it was last published."""
-
-    changed: bool
-    body: msgspec.Raw
-    end: int | None
-
-
 class RulebookRow(msgspec.Struct, array_like=True, gc=False):
     """A published rulebook, whole: the log forgets it, the worker must not."""
 
@@ -51,8 +38,6 @@ class RulebookRow(msgspec.Struct, array_like=True, gc=False):
 
 
 _marker: Final = msgspec.msgpack.Decoder(Marker)
-_pane_key: Final = msgspec.msgpack.Decoder(tuple[str, str, tuple[str, ...], str, int | None])
-_pane: Final = msgspec.msgpack.Decoder(PaneRow)
 _rulebook: Final = msgspec.msgpack.Decoder(RulebookRow)
 _ids_key: Final = msgspec.msgpack.Decoder(tuple[str, int, int])
 _rulebook_key: Final = msgspec.msgpack.Decoder(tuple[str, int])
@@ -75,15 +60,6 @@ def read_ids_key(key: bytes) -> Block:
     return Block(hour, number)
 
 
-def pane_key(key: PaneKey) -> bytes:
-    return _encoder.encode((PANE, *key))
-
-
-def read_pane_key(key: bytes) -> PaneKey:
-    _, metric, labels, window, start = _pane_key.decode(key)
-    return PaneKey(metric, labels, window, start)
-
-
 def rulebook_key(number: int) -> bytes:
     return _encoder.encode((RULEBOOK, number))
 
@@ -98,21 +74,6 @@ def encode(body: RulebookRow | Marker) -> bytes:
 
 def encode_ids(ids: bytes) -> bytes:
     return seal(ids)
-
-
-def encode_pane(pane: Pane) -> bytes:
-    body = msgspec.Raw(_encoder.encode(pane.body))
-    return seal(_encoder.encode(PaneRow(pane.changed, body, pane.end)))
-
-
-def decode_pane(key: PaneKey, row: bytes) -> tuple[Accumulator, int | None, bool]:
-    """What the pane holds, its end, and whether it is still to be published."""
-    decoded = _pane.decode(unseal(row))
-    if key.metric not in BY_ID:
-        raise msgspec.ValidationError("a pane of a metric that this version does not know")
-    kind = accumulator_type(key.metric, key.window)
-    pane: Accumulator = msgspec.msgpack.decode(decoded.body, type=kind)
-    return pane, decoded.end, decoded.changed
 
 
 def decode_rulebook(row: bytes) -> RulebookRow:

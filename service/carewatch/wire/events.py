@@ -1,6 +1,6 @@
 """A record of `care.events` -> what the fold understands: an event, a tick, a rulebook, a gate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -11,7 +11,7 @@ from carewatch.domain.events import Author, Event
 from carewatch.domain.policy import Book
 from carewatch.domain.rulebook import Document
 from carewatch.domain.times import parse_time
-from carewatch.wire import contacts
+from carewatch.wire import contacts, customers
 from carewatch.wire.envelope import (
     REQUIRED,
     Data,
@@ -35,7 +35,8 @@ topics downstream might refuse what follows from it, and the partition would sta
 class Arrived(NamedTuple):
     """One event of a conversation, customer or agent, as it arrived.
 
-    `event` is None for types that change nothing here. `identity` is what makes a repeat a
+    `event` is None for types that change nothing here, `of_customers` what is not of a conversation
+    but of customers (E23). `identity` is what makes a repeat a
     repeat. `clamped` says that its time was moved to its arrival.
     """
 
@@ -47,6 +48,7 @@ class Arrived(NamedTuple):
     recorded: int
     event: Event | None
     clamped: bool
+    of_customers: Sequence[customers.Linked | customers.Erased] = ()
 
 
 class Ticked(NamedTuple):
@@ -165,7 +167,29 @@ def _arrived(key: bytes, envelope: Envelope) -> Arrived:
         recorded=recorded,
         event=_event(envelope, data, at, recorded),
         clamped=future or data.time_original is not None,
+        of_customers=_of_customers(envelope, at),
     )
+
+
+def _of_customers(envelope: Envelope, at: int) -> Sequence[customers.Linked | customers.Erased]:
+    """Whom the source says to be one person with the customer of the event, or to be erased.
+
+    Of the other identifiers only those that name a customer are anybody's keys.
+    """
+    data, key = envelope.data, envelope.data.customer_key
+    if key is None:
+        return ()
+    match envelope.type:
+        case "care.customer.linked":
+            return [
+                customers.Linked(customers.VERSION, data.tenant, ref.key, key, at)
+                for ref in data.external_refs
+                if ref.kind == "customer" and ref.key != key
+            ]
+        case "care.customer.erased":
+            return [customers.Erased(customers.VERSION, data.tenant, key, at)]
+        case _:
+            return ()
 
 
 def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | None:

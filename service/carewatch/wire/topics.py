@@ -1,6 +1,7 @@
 """The topic catalogue, in flow order: a processor writes only below what it reads.
 
-One record is the exception: track writes the hand-over of a merged conversation into `care.events`.
+Two records are exceptions, each into the topic that its writer reads: track hands over merged
+conversations (E14), the customer stage passes on the contacts of customers who are linked (E23).
 """
 
 from dataclasses import dataclass, field
@@ -180,12 +181,12 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         name=CUSTOMER,
         key="tenant and customer_key",
-        value="what the customer's sessions did (internal)",
+        value="what the customer's sessions did, clock records (internal)",
         count="source",
         cleanup="delete",
         retention_ms=7 * DAY_MS,
         schema=None,
-        writers=("track",),
+        writers=("track", "customer"),
         readers=("customer",),
     ),
     Topic(

@@ -7,6 +7,7 @@ from carewatch.domain.metric import (
     Metric,
     cohort,
     count,
+    daily,
     derived,
     planned,
     ratio,
@@ -37,13 +38,33 @@ METRICS: Final[tuple[Metric, ...]] = (
         ("label", "model"),
     ),
     derived("sentiment_trend", "", "Net sentiment of an hour less its own baseline.", "sentiment"),
-    planned(count("voc_matrix", "W7", "Topics by volume, mood, ratings and repeated contact.")),
-    planned(cohort(
-        ratio("fcr", "W7", "Resolved at the first contact, of those resolved."), 7 * DAY_MS
-    )),
-    planned(ratio(
-        "repeat_contact_rate", "W7", "Sessions of customers who had one within 7 days, of all."
-    )),
-    planned(ratio("retention_rate", "W7", "Customers kept over a month.")),
+    derived(
+        "voc_matrix", "W7", "Topics by volume, mood, ratings and repeated contact.",
+        "labelled_sessions", "sentiment", "csat_top2", "repeat_contact_rate",
+    ),
+    daily(
+        ratio(
+            "fcr", "W7",
+            "Cases resolved by their first session, in one team, without another contact on the "
+            "topic, all within 7 days of the opening, of all first sessions resolved in that time.",
+        ),
+        7 * DAY_MS,
+    ),
+    daily(
+        ratio(
+            "repeat_contact_rate", "W7",
+            "Sessions of customers who began another one up to 7 days before, of all that no agent "
+            "began; by topic those that ended.",
+            sisters=("topic",),
+        ),
+        7 * DAY_MS,
+    ),
+    daily(
+        ratio(
+            "retention_rate", "W7",
+            "Customers who wrote on a day and again within 90 days, of all who wrote then.",
+        ),
+        90 * DAY_MS,
+    ),
     planned(spread("effort", "", "Turns, transfers and repeated questions of a session.")),
 )  # fmt: skip

@@ -12,7 +12,6 @@ from carewatch.domain.metric import (
     derived,
     duration,
     gauge,
-    planned,
     ratio,
     spread,
 )
@@ -44,10 +43,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         "resolved_conversations", "R16", "Conversations resolved that day, each once.",
         windows=("1d",),
     ),
-    planned(count(
+    count(
         "resolved_customers", "R16, W7", "Customers with a resolution that day, each once.",
         windows=("1d",),
-    )),
+    ),
     cohort(ratio("reopen_rate", "R13", "Resolutions that were reopened, of all."), 72 * HOUR_MS),
     ratio(
         "one_touch_rate", "R16",

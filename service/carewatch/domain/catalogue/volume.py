@@ -5,8 +5,8 @@ from typing import Final
 from carewatch.domain.metric import (
     HOUR_MS,
     Metric,
-    cohort,
     count,
+    daily,
     derived,
     planned,
     ratio,
@@ -17,9 +17,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         "messages", "2.3", "Messages by direction and class of author.", ("direction", "author")
     ),
     count("conversations", "R12-R16", "Session transitions.", ("transition",)),
-    planned(count(
-        "unique_customers", "W7", "Customers that wrote that day, each once.", windows=("1d",)
-    )),
+    count(
+        "unique_customers", "W7, E23", "Customers that wrote that day, each once.",
+        windows=("1d",),
+    ),
     derived("busiest_channels", "", "Channels ranked by their share of inbound sessions.",
             "conversations", "open_conversations"),
     count("labels", "R9", "Tags added less tags removed.", sisters=("tag",)),
@@ -41,7 +42,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Of those outside the schedule, the ones that a bot was the first to answer.",
     ),
     planned(count("volume_anomaly", "", "Rate less its baseline, divided by the spread.")),
-    planned(ratio("call_deflection", "W7", "Callers offered messaging who accepted.")),
+    planned(ratio(
+        "call_deflection", "W7",
+        "Callers offered messaging who accepted; no event says yet that it was offered.",
+    )),
     count("bot_sessions", "R21", "Sessions with a message of a bot."),
     count("bot_messages", "R21", "Messages of bots."),
     ratio(
@@ -49,10 +53,14 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Bot sessions that ended without hand-off and person, of all that began; says nothing of "
         "the outcome.",
     ),
-    planned(cohort(
-        ratio("bot_resolution", "W7", "Contained, not badly rated, and the customer stayed away."),
+    daily(
+        ratio(
+            "bot_resolution", "W7, R21",
+            "Bot sessions contained, not rated badly, and without another contact of the customer, "
+            "all within 72 h of the opening, of all bot sessions.",
+        ),
         72 * HOUR_MS,
-    )),
+    ),
     ratio("bot_handoff_rate", "R21", "Bot sessions handed to people, once each, of all."),
     derived("handoff_wait", "E3", "The wait after a hand-off.", "first_response_after_handoff"),
     ratio(

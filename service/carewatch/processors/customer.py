@@ -1,0 +1,318 @@
+"""customer: what track tells of customers -> partials of what needs all their conversations (W7).
+
+It keeps, of every customer, what happened lately, and of every series the panes. What a contact
+changes is the difference between what follows from all that is known with it and without it, so
+the order in which contacts come does not matter. At each tick, once every partition of track has
+reached it, the changed panes go out with the clock, as those of track do (W6).
+
+Links pass contacts on to another customer, who may stand in another partition: the one record that
+goes back into the topic that is read (E23).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from carewatch import __version__
+from carewatch.domain.customers import Customer, Known, Link, Place, counts
+from carewatch.domain.days import Day
+from carewatch.domain.errors import InvalidRecord, Refused
+from carewatch.domain.facts import Contact
+from carewatch.domain.metrics import BY_ID
+from carewatch.processors import customer_rows as rows
+from carewatch.processors import stage_panes
+from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
+from carewatch.processors.customer_rows import Customers, Key
+from carewatch.processors.stage_panes import StagePanes, clocks_to_merge, to_merge
+from carewatch.processors.to_customers import to_customer
+from carewatch.wire import customers, partials, topics
+from carewatch.wire.customers import MOST_HOPS, Clock, Erased, Linked, Told
+from carewatch.wire.dead import dead_headers
+from carewatch.wire.partials import ClockRecord
+
+STAGE: Final = "customer"
+
+_Item = TypeVar("_Item", Place, "_Passed")
+
+
+class _Passed(NamedTuple):
+    """A contact that a link passed on."""
+
+    into: str
+    conversation: str
+    contact: Contact
+    hops: int
+    day: Day
+
+
+class _Effect(NamedTuple):
+    """What follows from all that is known of a customer."""
+
+    counts: Counter[Place]
+    passed: Counter[_Passed]
+
+
+class _CustomerPanes(StagePanes):
+    """The panes of one partition of `care.customer`; track says which day a count is about."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(STAGE, partition)
+        self._day = Day(0, 0)
+        self._panes.days = self
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the next tick publishes something."""
+        return self._panes.has_changed
+
+    def day(self, tenant: str, at: int) -> Day:  # noqa: ARG002 - as Panes asks for it
+        """The day of the count that is just being added."""
+        return self._day
+
+    def add(self, place: Place, times: int, open_from: int) -> None:
+        """Adds to a count, or takes back what is below nothing."""
+        self._day = place.day
+        amount = 0 if place.part == "d" else abs(times)
+        of = abs(times) if place.part == "d" else 0
+        sign = 1 if times > 0 else -1
+        at = place.day.start
+        self._panes.add(BY_ID[place.metric], place.labels, at, amount, sign, open_from, of)
+
+    def publish(self, position: int, targets: int) -> Iterable[Output]:
+        """What changed since the last tick, in a fixed order."""
+        for pane in self._panes.take_changed():
+            yield to_merge(self.partial(pane, position), targets)
+
+    def restored(self, closed_before: int) -> None:
+        """All rows are in."""
+        self._panes.closed_before = closed_before
+
+
+class CustomerStage:
+    """The live state of one partition of `care.customer`."""
+
+    def __init__(self, context: PartitionContext) -> None:
+        self._partition = context.partition
+        self._sources = context.partitions[topics.CUSTOMER]
+        self._targets = context.partitions[topics.PARTIALS]
+        self._next = 0
+        self._flushed = -1
+        self._position = 0
+        self._tick = 0
+        self._clocks: dict[int, Clock] = {}
+        self._customers = Customers()
+        self._panes = _CustomerPanes(context.partition)
+        self._outputs: list[Output] = []
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last record folded."""
+        return self._next
+
+    @property
+    def next_due(self) -> int | None:
+        """When a pane is to be published."""
+        return self._tick + 1 if self._panes.has_changed else None
+
+    @property
+    def notice(self) -> str | None:
+        """Nothing to tell."""
+        return None
+
+    def restore(self, rows_: Iterable[Row], marker: bytes | None) -> int:
+        """Takes the newest row of every key; raises Refused when one cannot be trusted."""
+        at, closed_before = b"marker", 0
+        try:
+            if marker is not None:
+                decoded = rows.decode_marker(marker)
+                self._next = self._flushed = decoded.next_offset
+                self._tick, closed_before = decoded.tick, decoded.closed_before
+                for clock in decoded.clocks:
+                    self._hear(clock)
+            for row in rows_:
+                at = row.key
+                if row.value is not None:
+                    self._restore_row(row.key, row.value)
+        except (InvalidRecord, msgspec.MsgspecError) as error:
+            raise Refused(
+                f"care.state.customer partition {self._partition}: the row {at!r} cannot be "
+                f"trusted ({error}). Nothing was changed. Restore the topic from a copy of it."
+            ) from error
+        self._panes.restored(closed_before)
+        return self._next
+
+    def on_records(self, records: Sequence[Record]) -> Sequence[int]:
+        """Folds records in order; returns the offsets of dead letters."""
+        dead: list[int] = []
+        for record in records:
+            if record.offset < self._next:
+                continue
+            self._next = record.offset + 1
+            self._position = record.offset
+            try:
+                decoded = customers.decode(record.key, record.value)
+            except InvalidRecord as error:
+                self._outputs.append(self._dead(record, error.reason))
+                dead.append(record.offset)
+                continue
+            match decoded:
+                case Told():
+                    self._on_contact(decoded)
+                case Linked():
+                    self._on_link(decoded)
+                case Erased():
+                    self._customers.drop((decoded.tenant, decoded.customer))
+                case Clock():
+                    self._on_clock(decoded)
+        return dead
+
+    def flush(self) -> Flush | None:
+        """Hands over rows, marker and outputs; None when no record came since the last call."""
+        if self._next == self._flushed:
+            return None
+        outputs, self._outputs = self._outputs, []
+        self._flushed = self._next
+        clocks = [self._clocks[source] for source in sorted(self._clocks)]
+        marker = rows.Marker(self._next, self._tick, self._panes.closed_before, clocks)
+        return Flush(
+            next_offset=self._next,
+            rows=[*self._customers.take_rows(), *self._panes.take_rows()],
+            marker=rows.encode_marker(marker),
+            outputs=outputs,
+        )
+
+    def _restore_row(self, key: bytes, value: bytes) -> None:
+        match rows.kind_of(key):
+            case rows.CUSTOMER:
+                self._customers.restore(key, value)
+            case stage_panes.PANE:
+                self._panes.restore_row(key, value)
+            case other:
+                raise InvalidRecord("row_version", f"a row of kind {other!r}")
+
+    # --- what comes in -------------------------------------------------------------------------
+
+    def _on_contact(self, told: Told) -> None:
+        key = (told.tenant, told.customer or "")
+        customer, before = self._known(key)
+        customer.take(Known(told.conversation, told.contact, told.hops, told.day, told.sign))
+        self._changed(key, customer, before, told.open_from)
+
+    def _on_link(self, linked: Linked) -> None:
+        key = (linked.tenant, linked.customer)
+        customer, before = self._known(key)
+        customer.link(Link(linked.at, linked.into))
+        self._changed(key, customer, before, 0)
+
+    def _on_clock(self, clock: Clock) -> None:
+        """Track has come to a tick; the stage has when all of its partitions have.
+
+        A tick that repeats a second closes a replay, or comes from a second ticker: it says that
+        what came in between is complete, too.
+        """
+        known = self._clocks.get(clock.partition)
+        if known is not None and clock.position <= known.position:
+            return
+        self._hear(clock)
+        if len(self._clocks) < max(one.sources for one in self._clocks.values()):
+            return
+        tick = min(one.tick for one in self._clocks.values())
+        if tick > self._tick or (known is not None and known.tick == clock.tick):
+            self._tick = tick
+            self._publish()
+
+    def _hear(self, clock: Clock) -> None:
+        self._clocks[clock.partition] = clock
+        lateness = (one.max_lateness_ms for one in self._clocks.values())
+        self._panes.max_lateness_ms = max(lateness)
+
+    # --- what goes out -------------------------------------------------------------------------
+
+    def _known(self, key: Key) -> tuple[Customer, _Effect]:
+        """The customer, and what follows from what was known so far."""
+        customer = self._customers.get(key)
+        customer.forget(self._tick)
+        return customer, _effect(key[0], customer)
+
+    def _changed(self, key: Key, customer: Customer, before: _Effect, open_from: int) -> None:
+        """Adds to the counts, or takes back, what is different now; passes contacts on."""
+        self._customers.touch(key, customer)
+        after = _effect(key[0], customer)
+        for place, times in _difference(before.counts, after.counts):
+            self._panes.add(place, times, open_from)
+        for passed, times in _difference(before.passed, after.passed):
+            told = Told(
+                version=customers.VERSION,
+                tenant=key[0],
+                conversation=passed.conversation,
+                contact=passed.contact,
+                sign=1 if times > 0 else -1,
+                day=passed.day,
+                open_from=open_from,
+                hops=passed.hops + 1,
+                to=passed.into,
+            )
+            self._outputs += [to_customer(told, self._sources, self._position)] * abs(times)
+
+    def _publish(self) -> None:
+        """The panes that changed, each to where its series stands; the clock to everywhere."""
+        self._outputs += self._panes.publish(self._position, self._targets)
+        clock = ClockRecord(
+            version=partials.VERSION,
+            stage=STAGE,
+            partition=self._partition,
+            sources=self._sources,
+            position=self._position,
+            clock=min(one.clock for one in self._clocks.values()),
+            tick=self._tick,
+        )
+        self._outputs += clocks_to_merge(clock, self._targets)
+        self._panes.close(self._tick)
+        self._customers.forget(self._tick)
+
+    def _dead(self, record: Record, reason: str) -> Output:
+        headers = dead_headers(
+            reason=reason,
+            stage=STAGE,
+            kind="record",
+            original_topic=topics.CUSTOMER,
+            original_partition=self._partition,
+            original_offset=record.offset,
+            code_version=__version__,
+        )
+        return Output(topics.DEAD, 0, record.key, record.value, record.offset, headers)
+
+
+def _effect(tenant: str, customer: Customer) -> _Effect:
+    own: list[Known] = []
+    passed: Counter[_Passed] = Counter()
+    for one in customer.contacts:
+        into = customer.into(one, MOST_HOPS)
+        if into is None:
+            own.append(one)
+        elif one.times > 0:
+            passed[_Passed(into, *one.content, one.day)] += one.times
+    return _Effect(counts(tenant, own), passed)
+
+
+def _difference(before: Counter[_Item], after: Counter[_Item]) -> list[tuple[_Item, int]]:
+    """What is counted otherwise than before, in a fixed order: first what is taken back."""
+    after.subtract(before)
+    return sorted(
+        ((one, times) for one, times in after.items() if times),
+        key=lambda changed: (changed[1] > 0, _encoded(changed[0])),
+    )
+
+
+_encoded: Final = msgspec.msgpack.Encoder().encode
+
+CUSTOMER: Final = Processor(
+    name=STAGE,
+    reads=topics.CUSTOMER,
+    writes=(topics.CUSTOMER, topics.PARTIALS, topics.DEAD),
+    build=CustomerStage,
+    is_control=partials.is_clock_key,
+)
+"""`care.customer` -> `care.partials`: what needs all conversations of a customer."""
