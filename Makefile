@@ -1,6 +1,6 @@
 # carewatch: every target sets up what it needs. Try `make`, then `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-broker quick golden bench chaos lint lock clean
+.PHONY: help setup demo test test-pure test-broker test-scenarios quick golden bench chaos lint lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -19,13 +19,16 @@ demo: setup ## run everything on this machine and watch live numbers; Ctrl-C end
 	$(BIN)/carewatch demo $(ARGS)
 
 test: lint .venv/.asyncapi ## every check and every test, with a real Kafka, Prometheus and browser
-	@$(MAKE) --no-print-directory -j2 test-pure test-broker
+	@$(MAKE) --no-print-directory -j3 test-pure test-broker test-scenarios
 
 test-pure: setup ## the part of it without a broker, with coverage
 	$(BIN)/pytest -m "not broker" --cov --cov-report=term $(ARGS)
 
 test-broker: setup ## the part of it on a real Kafka
-	$(BIN)/pytest -m broker --durations=15 $(ARGS)
+	$(BIN)/pytest -m "broker and not slow" --durations=15 $(ARGS)
+
+test-scenarios: setup ## the part of it on whole deployments, with faults: minutes of waiting
+	$(BIN)/pytest -m "broker and slow" --durations=15 $(ARGS)
 
 quick: setup ## the tests that need no Kafka
 	$(BIN)/pytest -q -m "not broker and not slow" $(ARGS)
