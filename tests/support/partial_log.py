@@ -75,11 +75,10 @@ def build_merge(
     partition: int = 0,
     partials_partitions: int = 1,
     metrics: int = 8,
-    stages: Sequence[str] = ("track",),
 ) -> Merge:
-    """A merge stage without state, which hears of `stages` alone."""
+    """A merge stage without state, which hears of track alone."""
     counts = {topics.PARTIALS: partials_partitions, topics.METRICS: metrics}
-    return Merge(PartitionContext(partition=partition, partitions=counts), stages=stages)
+    return Merge(PartitionContext(partition=partition, partitions=counts), stages=("track",))
 
 
 def outputs_of(log: Sequence[Record], **options: int) -> list[Output]:
