@@ -57,6 +57,11 @@ _key: Final = msgspec.msgpack.Decoder(tuple[str, str, str])
 _events_key: Final = msgspec.msgpack.Decoder(tuple[str, str, str, int])
 
 
+def row_key(key: Key) -> bytes:
+    """The key of the row that a conversation is restored from."""
+    return _pack((CONVERSATION, *key))
+
+
 class Memories:
     """What a partition remembers of its conversations."""
 
@@ -107,7 +112,7 @@ class Memories:
                 memory = replace(memory, base=None, events=replace(events, blocks=[]))
             body = _pack(_Row(*head, memory))
             self._at_rest[key] = body
-            yield Row(_pack((CONVERSATION, *key)), seal(body))
+            yield Row(row_key(key), seal(body))
         self._touched.clear()
         for key in list(self._at_work)[: max(0, len(self._at_work) - self._limit)]:
             del self._at_work[key]
@@ -120,8 +125,11 @@ class Memories:
             self._blocks.setdefault((tenant, conversation), {})[number] = body
             return
         _, tenant, conversation = _key.decode(key)
-        rows = self._bases if kind == BASE else self._at_rest
-        rows[tenant, conversation] = body
+        if kind == BASE:
+            self._bases[tenant, conversation] = body
+            return
+        _head.decode(body)  # here, where it is still known which row cannot be trusted
+        self._at_rest[tenant, conversation] = body
 
     def restored(self) -> None:
         """All rows are in; raises InvalidRecord when one of a conversation is missing."""
