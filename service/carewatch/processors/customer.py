@@ -183,6 +183,10 @@ class CustomerStage:
             outputs=outputs,
         )
 
+    def customer(self, tenant: str, key: str) -> Customer:
+        """What is remembered of a customer, maybe nothing."""
+        return self._customers.get((tenant, key))
+
     def _restore_row(self, key: bytes, value: bytes) -> None:
         match rows.kind_of(key):
             case rows.CUSTOMER:
