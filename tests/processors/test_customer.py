@@ -246,16 +246,11 @@ def test_the_stage_has_come_to_a_second_when_all_of_track_has() -> None:
     clocks = [partials.decode(one.key, one.value) for one in rest if partials.is_clock_key(one.key)]
     assert first == []
     assert {
-        (one.stage, one.partition, one.sources, one.tick) for one in clocks if is_clock(one)
-    } == {
-        ("customer", 0, 2, START + HOUR),
-        ("customer", 1, 2, START + HOUR),
-    }
+        (one.stage, one.partition, one.sources, one.tick)
+        for one in clocks
+        if isinstance(one, partials.ClockRecord)
+    } == {("customer", 0, 2, START + HOUR), ("customer", 1, 2, START + HOUR)}
     assert counted(rest)[web("unique_customers")] == (1,)
-
-
-def is_clock(one: object) -> bool:
-    return isinstance(one, partials.ClockRecord)
 
 
 def test_no_window_is_complete_before_both_stages_have_passed_it() -> None:

@@ -31,7 +31,7 @@ def contacts(draw: st.DrawFn) -> list[customers.OfCustomer]:
         act: Any = draw(st.sampled_from(ACTS))
         at = draw(st.integers(0, 9)) * DAY + draw(st.sampled_from((0, HOUR, 23 * HOUR)))
         conversation = draw(st.sampled_from(("c1", "c2", "c3")))
-        said = {
+        said: dict[str, Any] = {
             "customer": draw(st.sampled_from(("u1", "u2", "u3"))),
             "conversation": conversation,
             "session": draw(st.integers(1, 2)),

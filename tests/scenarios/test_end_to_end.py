@@ -20,12 +20,16 @@ from carewatch.domain.times import parse_time
 from support import hooks
 from support.deployment import Stored, deployed
 from support.eventually import eventually
+from support.schemas import complaints
 from support.story import CONFIG, PATHS, SECRETS, deliver, payload
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 PUBLIC = ("care.events", "care.facts", "care.sla", "care.metrics", "care.late", "care.dead")
-INTERNAL = ("care.partials", "care.state.track", "care.state.merge", "care.rulebooks")
+INTERNAL = (
+    *("care.customer", "care.partials", "care.rulebooks"),
+    *("care.state.track", "care.state.customer", "care.state.merge"),
+)
 
 STATED = {
     *("first_response_time", "first_response_time_any", "reply_time", "queue_wait_time"),
@@ -305,6 +309,28 @@ def test_only_the_refuted_breach_was_withdrawn(told: Told) -> None:
 
     assert withdrawn == [("withdrawn", "breached", 4100)]
     assert [fact for fact in told.gross("care.facts") if fact["sign"] < 0] == []
+
+
+def test_every_record_is_as_its_schema_says(told: Told) -> None:
+    wrong = [
+        (name, complaints(f"{name}.v1", document))
+        for name in PUBLIC
+        if name != "care.dead"
+        for document in told[name]
+        if complaints(f"{name}.v1", document)
+    ]
+
+    assert wrong == []
+
+
+def test_every_record_says_its_content_type_and_a_dead_letter_its_reason(told: Told) -> None:
+    for name in PUBLIC:
+        for record in told.records[name]:
+            headers = {key: text.decode() for key, text in record.headers}
+            if name == "care.dead":
+                assert complaints("care.dead.v1", headers) == []
+            elif record.value is not None:
+                assert (name, headers.get("content-type")) == (name, "application/cloudevents+json")
 
 
 def test_every_result_is_there_once(told: Told) -> None:

@@ -20,19 +20,17 @@ from carewatch.domain.customers import Customer, Known, Link, Place, counts
 from carewatch.domain.days import Day
 from carewatch.domain.errors import InvalidRecord, Refused
 from carewatch.domain.facts import Contact
-from carewatch.domain.metrics import BY_ID
 from carewatch.processors import customer_rows as rows
 from carewatch.processors import stage_panes
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
+from carewatch.processors.customer_panes import STAGE, CustomerPanes
 from carewatch.processors.customer_rows import Customers, Key
-from carewatch.processors.stage_panes import StagePanes, clocks_to_merge, to_merge
+from carewatch.processors.stage_panes import clocks_to_merge
 from carewatch.processors.to_customers import to_customer
 from carewatch.wire import customers, partials, topics
 from carewatch.wire.customers import MOST_HOPS, Clock, Erased, Linked, Told
 from carewatch.wire.dead import dead_headers
 from carewatch.wire.partials import ClockRecord
-
-STAGE: Final = "customer"
 
 _Item = TypeVar("_Item", Place, "_Passed")
 
@@ -54,42 +52,6 @@ class _Effect(NamedTuple):
     passed: Counter[_Passed]
 
 
-class _CustomerPanes(StagePanes):
-    """The panes of one partition of `care.customer`; track says which day a count is about."""
-
-    def __init__(self, partition: int) -> None:
-        super().__init__(STAGE, partition)
-        self._day = Day(0, 0)
-        self._panes.days = self
-
-    @property
-    def has_changed(self) -> bool:
-        """Whether the next tick publishes something."""
-        return self._panes.has_changed
-
-    def day(self, tenant: str, at: int) -> Day:  # noqa: ARG002 - as Panes asks for it
-        """The day of the count that is just being added."""
-        return self._day
-
-    def add(self, place: Place, times: int, open_from: int) -> None:
-        """Adds to a count, or takes back what is below nothing."""
-        self._day = place.day
-        amount = 0 if place.part == "d" else abs(times)
-        of = abs(times) if place.part == "d" else 0
-        sign = 1 if times > 0 else -1
-        at = place.day.start
-        self._panes.add(BY_ID[place.metric], place.labels, at, amount, sign, open_from, of)
-
-    def publish(self, position: int, targets: int) -> Iterable[Output]:
-        """What changed since the last tick, in a fixed order."""
-        for pane in self._panes.take_changed():
-            yield to_merge(self.partial(pane, position), targets)
-
-    def restored(self, closed_before: int) -> None:
-        """All rows are in."""
-        self._panes.closed_before = closed_before
-
-
 class CustomerStage:
     """The live state of one partition of `care.customer`."""
 
@@ -103,7 +65,7 @@ class CustomerStage:
         self._tick = 0
         self._clocks: dict[int, Clock] = {}
         self._customers = Customers()
-        self._panes = _CustomerPanes(context.partition)
+        self._panes = CustomerPanes(context.partition)
         self._outputs: list[Output] = []
 
     @property
