@@ -161,8 +161,10 @@ class Chronicle:
                 self.labels,
                 self.labels.agent if self._credited is None else self._credited,
                 self._sessions,
-                session is not None and session.new_contact,
-                0 if self.case is None else self.case.opened_at,
+                session is not None
+                and session.new_contact
+                and not session.person_wrote
+                and session.initiated_by != "agent",
                 self._stated,
                 self._written_since,
                 self._tags,

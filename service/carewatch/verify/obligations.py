@@ -59,14 +59,15 @@ def _begins(target: str, start: str, moment: Moment) -> bool:
     marks, turn = moment.marks, moment.turn
     match target:
         case "first_reply" if start == "created":
-            opened = "opened" in marks or "reopened" in marks
-            return opened and moment.new_contact and moment.initiated_by != "agent"
+            return bool({"opened", "reopened"} & set(marks)) and moment.awaits_first
         case "first_reply" if start == "handoff":
             return "handoff" in marks and turn is not None and turn[1]
         case "first_reply" if start == "assignment":
-            # Whoever is assigned before anybody asks owes an answer from the question on.
+            # Before anybody asks, too: the first answer of a new contact is owed from then on.
+            # Who was assigned before the contact owes it from the question on.
+            owed = turn[1] if turn is not None else moment.awaits_first
             asked = "turn" in marks and moment.labels.agent is not None
-            return ("assigned" in marks or asked) and turn is not None and turn[1]
+            return ("assigned" in marks or asked) and owed
         case "first_reply" | "next_reply":
             first = target == "first_reply"
             return "turn" in marks and turn is not None and turn[1] is first

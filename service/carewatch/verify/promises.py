@@ -36,8 +36,17 @@ class Promises:
         for one in obligations(target, start or "", self._moments):
             again: Obligation | None = one
             while again is not None:
-                cycle += 1
+                cycle = cycle + 1 if start is None else self._first_turns(again)
                 again = self._run(again, cycle, start)
+
+    def _first_turns(self, owed: Obligation) -> int:
+        """The cycle of a first reply: what is owed is the answer to a first turn, the how manieth,
+        from wherever its clock runs."""
+        before = self._moments[: owed.begin]
+        opened = sum("turn" in one.marks and (one.turn or (0, False))[1] for one in before)
+        now = self._moments[owed.begin]
+        goes_on = now.turn is not None and now.turn[1] and "turn" not in now.marks
+        return opened if goes_on else opened + 1
 
     def _run(self, owed: Obligation, cycle: int, start: str | None) -> Obligation | None:
         """Tells one obligation to its end; gives the next cycle that its end makes (S13)."""

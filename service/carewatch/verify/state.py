@@ -133,8 +133,8 @@ class Moment:
     agent: str | None
     """Whom the moment is credited to (R11): who wrote or resolved, else the assignee."""
     session: int
-    new_contact: bool
-    case_opened_at: int
+    awaits_first: bool
+    """A new contact to which no person has written yet, nor began it."""
     stated: str | None
     """The status as last stated; None without a session. What a message did to it is not in it."""
     written_since: bool
