@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from carewatch.domain.customers import CONTACTS_KEPT, FORGOTTEN_AFTER_MS
 from carewatch.domain.errors import Refused
@@ -177,6 +178,13 @@ def test_a_withdrawal_takes_back_all_that_followed() -> None:
     taken.append(told("resolved", DAY + HOUR, sign=-1, conversation="c2"))
 
     assert after(*records, *taken) == after(*session(0, "c1", lasts=HOUR))
+
+
+def test_a_closed_day_takes_nothing_unless_its_horizon_is_still_to_come() -> None:
+    late = replace(told("wrote", 0), open_from=START + DAY + 1)
+    found = after(late, replace(told("opened", 0), open_from=START + DAY + 1))
+
+    assert found == {web("retention_rate"): (0, 1), web("repeat_contact_rate"): (0, 1)}
 
 
 def test_from_the_link_on_contacts_of_the_one_are_those_of_the_other() -> None:
