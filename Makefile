@@ -36,10 +36,11 @@ quick: setup ## the tests that need no Kafka
 golden: setup ## the golden cases alone
 	$(BIN)/pytest -q tests/commands/test_replay.py $(ARGS)
 
-bench: setup ## benchmarks; figures are ratios to a baseline of the same run
+bench: setup ## benchmarks; figures are ratios to a baseline of the same run; RESTORE="--help"
 	$(BIN)/python bench/fold.py $(ARGS)
 	$(BIN)/python bench/panes.py
 	$(BIN)/python bench/scrape.py
+	$(BIN)/python bench/restore.py $(RESTORE)
 
 chaos: setup ## faults by the dozen under live traffic, then every number checked; ARGS="--help"
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
