@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
@@ -46,6 +46,7 @@ NAMES = st.text(min_size=1, max_size=8)
 """Whatever a tenant may be called: quotes, newlines, percent signs."""
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     durations=st.lists(st.integers(0, 10**9), max_size=4),
     many=st.integers(0, 10**8),
