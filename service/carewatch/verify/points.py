@@ -5,6 +5,7 @@ clocks, and the gauges of waits, backlog and promises: METRICS. Left to others: 
 more than one conversation, and `late_facts`, whose count depends on how many metrics there are.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,10 +60,7 @@ class Pane:
 
     def net(self) -> list[int]:
         """The values that stand."""
-        left = list(self.added)
-        for value in self.taken:
-            left.remove(value)
-        return left
+        return list((Counter(self.added) - Counter(self.taken)).elements())
 
 
 class Points:
