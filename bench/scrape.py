@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import gc
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from copy import copy
@@ -181,6 +182,7 @@ def main() -> None:
     asked.add_argument("--scrapes", type=int, default=12)
     options = asked.parse_args()
     exposition.KEPT_S = 0.0
+    sys.setswitchinterval(exposition.SWITCH_S)
     busy = Busy(options.samples)
     gc.freeze()
 

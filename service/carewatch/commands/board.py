@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ import click
 from carewatch.bootstrap import build_board
 from carewatch.clock import system_clock
 from carewatch.commands.options import config_option
+from carewatch.exporter.exposition import SWITCH_S
 from carewatch.settings import Settings, load_settings
 
 
@@ -21,6 +23,7 @@ def command(folder: Path | None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     # The Kafka client repeats every failed attempt to connect; the feed says it once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    sys.setswitchinterval(SWITCH_S)
     # Reading results needs no secret: those stay with the gateway.
     asyncio.run(_serve(load_settings(folder, os.environ, secrets="none")))
 

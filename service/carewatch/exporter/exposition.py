@@ -18,6 +18,10 @@ from carewatch.exporter.text import Text
 KEPT_S = 1.0
 """How long a rendering serves: a pair of Prometheus servers shares one."""
 
+SWITCH_S = 0.001
+"""After so long the thread that renders lets the event loop run; Python's 5 ms would be felt by
+every step of it. It holds for the whole process, so whoever starts a process sets it."""
+
 _OPENMETRICS = "application/openmetrics-text"
 
 
