@@ -44,7 +44,7 @@ def contacts(draw: st.DrawFn) -> list[customers.OfCustomer]:
         records.append(told(act, at, **said))
         if draw(st.integers(0, 3)) == 0:
             records.append(told(act, at, sign=-1, **said))
-    for _ in range(draw(st.integers(0, 3))):
+    for _ in range(draw(st.integers(0, 6))):
         one, other = draw(st.permutations(("u1", "u2", "u3")))[:2]
         records.append(linked(one, other, draw(st.integers(0, 9)) * DAY + 2 * HOUR))
     return records
