@@ -32,7 +32,8 @@ def said(
     return [
         (one.topic, one.key, one.value)
         for one in written
-        if one.topic != topics.PARTIALS and not partials.is_clock_key(one.key)
+        if one.topic != topics.PARTIALS
+        and not partials.is_clock_key(one.key)
         and (one.key is None or (b"|watermark|" not in one.key and b"|heartbeat|" not in one.key))
     ]
 
