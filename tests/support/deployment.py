@@ -144,9 +144,7 @@ class Deployment:
 
         await eventually(beyond, within_s=SETTLE_S)
 
-    async def committed(
-        self, *names: str, isolation_level: str = "read_committed"
-    ) -> list[Stored]:
+    async def committed(self, *names: str, isolation_level: str = "read_committed") -> list[Stored]:
         """Every committed record of some topics, in order within each partition.
 
         Read by plain code of the client library, which shares nothing with the engine's.
