@@ -197,8 +197,9 @@ class Oracle:
 
     def points(self) -> dict[PointKey, dict[str, Any]]:
         """The metric points that must stand, without revision and pane."""
+        stories = self.stories()
         points = Points(days(self._books))
-        for key, story in self.stories().items():
+        for key, story in stories.items():
             steps, clock = self.steps(key), self.clock(key)
             tick = self._ticks(key)
             for change in changes(steps, clock, self._books, tick):

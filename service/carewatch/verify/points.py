@@ -130,9 +130,10 @@ class Points:
             net = _fields(metric, pane.net(), exact=False, classic=total)
             if total:
                 net["gross"] = _fields(metric, pane.added, exact=True, classic=True)
-            found[key] = net
+            found[key] = net | {"end": None if total else written(self._ends[key])}
         for key, held in self._gauges.items():
-            found[key] = {"at": written(held["at"])} if "at" in held else held
+            said = {"at": written(held["at"])} if "at" in held else held
+            found[key] = said | {"end": None}
         return found
 
 

@@ -16,13 +16,24 @@ WINDOWS = frozenset({*SIZES, "1d", "total", "now"})
 LONGEST_DAY = 25 * HOUR
 FIELDS = frozenset(
     {
-        *("value", "at", "count", "sum_ms", "min_ms", "max_ms", "p50_ms", "p90_ms", "p95_ms"),
+        *(
+            "end",
+            "value",
+            "at",
+            "count",
+            "sum_ms",
+            "min_ms",
+            "max_ms",
+            "p50_ms",
+            "p90_ms",
+            "p95_ms",
+        ),
         *("p99_ms", "buckets", "classic", "gross"),
     }
 )
 """What a point says; pane and revision depend on timing and are not compared."""
 
-BESIDE = frozenset({"metric", "window", "start", "end", "pane", "revision", "unit"})
+BESIDE = frozenset({"metric", "window", "start", "pane", "revision", "unit"})
 
 
 @dataclass(slots=True)
