@@ -71,7 +71,7 @@ class Board:
     def __init__(self) -> None:
         self._points: dict[_Slot, dict[bytes, Point]] = {}
         self._slot_of: dict[bytes, _Slot] = {}
-        self._changed: set[_Slot] = set()
+        self._changed: dict[_Slot, None] = {}
         self._frozen: dict[str, _Starts] = {}
         self._data_at: int | None = None
         self._rulebook: Document | None = None
@@ -84,12 +84,12 @@ class Board:
         if before is not None and before != slot:
             del self._points[before][key]
             del self._slot_of[key]
-            self._changed.add(before)
+            self._changed[before] = None
         if point is None or slot is None:
             return
         self._slot_of[key] = slot
         self._points.setdefault(slot, {})[key] = point
-        self._changed.add(slot)
+        self._changed[slot] = None
         if self._data_at is None or point.time > self._data_at:
             self._data_at = point.time
 
