@@ -1,6 +1,6 @@
 # carewatch: every target sets up what it needs. Try `make`, then `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-broker test-scenarios quick golden bench chaos lint lock clean
+.PHONY: help setup demo test test-pure test-broker test-scenarios quick coverage golden bench chaos lint lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -21,8 +21,8 @@ demo: setup ## run everything on this machine and watch live numbers; Ctrl-C end
 test: lint .venv/.asyncapi ## every check and every test, with a real Kafka, Prometheus and browser
 	@$(MAKE) --no-print-directory -j3 test-pure test-broker test-scenarios
 
-test-pure: setup ## the part of it without a broker, with coverage
-	$(BIN)/pytest -m "not broker" --cov --cov-report=term $(ARGS)
+test-pure: setup ## the part of it without a broker
+	$(BIN)/pytest -m "not broker" --durations=15 $(ARGS)
 
 test-broker: setup ## the part of it on a real Kafka
 	$(BIN)/pytest -m "broker and not slow" --durations=15 $(ARGS)
@@ -32,6 +32,9 @@ test-scenarios: setup ## the part of it on whole deployments, with faults: minut
 
 quick: setup ## the tests that need no Kafka
 	$(BIN)/pytest -q -m "not broker and not slow" $(ARGS)
+
+coverage: setup ## which lines and branches the tests without a broker reach; twice as slow as they are
+	$(BIN)/pytest -q -m "not broker" --cov --cov-report=term $(ARGS)
 
 golden: setup ## the golden cases alone
 	$(BIN)/pytest -q tests/commands/test_replay.py $(ARGS)
