@@ -15,7 +15,6 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from carewatch import __version__
 from carewatch.domain.customers import Customer, Known, Link, Place, counts
 from carewatch.domain.days import Day
 from carewatch.domain.errors import InvalidRecord, Refused
@@ -25,11 +24,11 @@ from carewatch.processors import stage_panes
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
 from carewatch.processors.customer_panes import STAGE, CustomerPanes
 from carewatch.processors.customer_rows import Customers, Key
+from carewatch.processors.dead_letters import dead_letter
 from carewatch.processors.stage_panes import clocks_to_merge
 from carewatch.processors.to_customers import to_customer
 from carewatch.wire import customers, partials, topics
 from carewatch.wire.customers import MOST_HOPS, Clock, Erased, Linked, Told
-from carewatch.wire.dead import dead_headers
 from carewatch.wire.partials import ClockRecord
 
 _Item = TypeVar("_Item", Place, "_Passed")
@@ -239,16 +238,9 @@ class CustomerStage:
         self._customers.forget(self._tick)
 
     def _dead(self, record: Record, reason: str) -> Output:
-        headers = dead_headers(
-            reason=reason,
-            stage=STAGE,
-            kind="record",
-            original_topic=topics.CUSTOMER,
-            original_partition=self._partition,
-            original_offset=record.offset,
-            code_version=__version__,
+        return dead_letter(
+            record, reason, stage=STAGE, source=topics.CUSTOMER, partition=self._partition
         )
-        return Output(topics.DEAD, 0, record.key, record.value, record.offset, headers)
 
 
 def _effect(tenant: str, customer: Customer) -> _Effect:

@@ -29,16 +29,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from carewatch import __version__
 from carewatch.domain.errors import InvalidRecord, Refused
 from carewatch.domain.metric import BASE_LABELS, ROLLING, TUMBLING
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.points import Moment, Pane, Point, Value, aligned, window_end
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
+from carewatch.processors.dead_letters import dead_letter
 from carewatch.processors.panes import GRACE_MS, HOLD_MS, KnownPane, PaneId, Panes
 from carewatch.processors.rolling import MINUTE, Rolling
 from carewatch.wire import partials, points, rows, topics
-from carewatch.wire.dead import dead_headers
 from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.partials import GONE, ClockRecord, Partial
 
@@ -328,16 +327,9 @@ class Merge:
         return Output(topics.METRICS, partition, pane.key, value, position, headers)
 
     def _dead_letter(self, record: Record, reason: str) -> Output:
-        headers = dead_headers(
-            reason=reason,
-            stage="merge",
-            kind="record",
-            original_topic=topics.PARTIALS,
-            original_partition=self._partition,
-            original_offset=record.offset,
-            code_version=__version__,
+        return dead_letter(
+            record, reason, stage="merge", source=topics.PARTIALS, partition=self._partition
         )
-        return Output(topics.DEAD, 0, record.key, record.value, record.offset, headers)
 
 
 class _Said(NamedTuple):

@@ -21,6 +21,7 @@ from carewatch.domain.policy import Books
 from carewatch.processors import memories, stage_panes
 from carewatch.processors import track_rows as rows
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
+from carewatch.processors.dead_letters import dead_letter
 from carewatch.processors.memories import Memories
 from carewatch.processors.seen import Seen, digest
 from carewatch.processors.stage_panes import clocks_to_merge, to_merge
@@ -29,7 +30,6 @@ from carewatch.processors.to_customers import clocks_to_customers, to_customer
 from carewatch.processors.track_panes import NONE, STAGE, TrackPanes
 from carewatch.processors.track_results import results
 from carewatch.wire import customers, partials, topics
-from carewatch.wire.dead import dead_headers
 from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.events import Arrived, Gate, Published, Ticked, decode_book, decode_event
 from carewatch.wire.partials import ClockRecord
@@ -280,18 +280,12 @@ class Track:
 
     def _dead(self, record: Record, reason: str) -> None:
         self._panes.count("dead_events", NONE, NONE, self._log_clock)
-        headers = dead_headers(
-            reason=reason,
-            stage=STAGE,
-            kind="record",
-            original_topic=topics.EVENTS,
-            original_partition=self._partition,
-            original_offset=record.offset,
-            code_version=__version__,
+        letter = dead_letter(
+            record, reason, stage=STAGE, source=topics.EVENTS, partition=self._partition
         )
         # What is too large stays where it is: the headers say where.
         value = b"" if reason == "too_large" else record.value
-        self._outputs.append(Output(topics.DEAD, 0, None, value, self._position, headers))
+        self._outputs.append(letter._replace(key=None, value=value))
 
     def _publish(self) -> None:
         """The panes that changed, each to where its series stands; the clock to everywhere."""
