@@ -78,6 +78,10 @@ class GatewaySettings(_Strict, frozen=True):
     host: Annotated[str, Meta(description="address the webhooks arrive at")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="port of the webhooks; 0 takes a free one")] = 8080
     metrics_port: Annotated[Port, Meta(description="port of the gateway's own metrics")] = 9110
+    public_base_url: Annotated[
+        str | None,
+        Meta(description="address at which providers reach the gateway; some sign the whole URL"),
+    ] = None
     body_limit_bytes: Annotated[
         int, Meta(ge=1024, le=16_777_216, description="a longer body is refused with 413")
     ] = 1_048_576

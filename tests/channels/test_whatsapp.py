@@ -71,7 +71,9 @@ def test_the_subscription_handshake_is_echoed_for_the_token_only() -> None:
     secrets = hooks.secrets("whatsapp")
     genuine = {"hub_mode": "subscribe", "hub_verify_token": token, "hub_challenge": "1158201444"}
 
-    assert ADAPTER.challenge(get(**genuine), secrets) == Reply(text="1158201444")
+    assert ADAPTER.challenge(get(**genuine), secrets, hooks.ACCOUNTS["whatsapp"]) == Reply(
+        text="1158201444"
+    )
     for wrong in (
         {"hub_verify_token": "guess"},
         {"hub_verify_token": ""},
@@ -79,8 +81,12 @@ def test_the_subscription_handshake_is_echoed_for_the_token_only() -> None:
         {"hub_challenge": "x" * 257},
         {"hub_challenge": ""},
     ):
-        assert ADAPTER.challenge(get(**(genuine | wrong)), secrets) is None
-    assert ADAPTER.challenge(get(**genuine), Secrets(token=None)) is None
+        assert (
+            ADAPTER.challenge(get(**(genuine | wrong)), secrets, hooks.ACCOUNTS["whatsapp"]) is None
+        )
+    assert (
+        ADAPTER.challenge(get(**genuine), Secrets(token=None), hooks.ACCOUNTS["whatsapp"]) is None
+    )
 
 
 def test_items_of_a_batch_do_not_need_each_other() -> None:

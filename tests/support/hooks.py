@@ -1,15 +1,11 @@
-"""Webhooks as their providers would send them: fixtures, accounts and signatures.
+"""Webhooks as their providers would send them: fixtures, accounts and signatures."""
 
-The signing code is written from the providers' documents, not from the adapters.
-"""
-
-import base64
-import hashlib
-import hmac
+import importlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
 
 from carewatch.channels import CHANNELS
 from carewatch.channels.base import Account, ChannelAdapter, RawRequest, Secrets, Skip
@@ -18,34 +14,17 @@ from carewatch.gateway.normalise import normalise
 from carewatch.gateway.pseudonyms import Pseudonyms
 from carewatch.settings import AccountSettings, PrivacySettings, Secret
 from carewatch.wire.envelope import Envelope
+from support.sender import BASE, NOW, Sender
 
-NOW = 1_767_607_500_000
-"""2026-01-05T10:05:00Z: all fixtures happened a little before."""
+__all__ = ["NOW"]
 
-SECRETS = {
-    "generic": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-    "chatwoot": "chatwoot-webhook-secret-of-tests",
-    "whatsapp": "app-secret-of-tests-0123456789ab",
+SENDERS: dict[str, Sender] = {
+    channel.name: importlib.import_module(f"support.senders.{channel.name}").SENDER
+    for channel in CHANNELS
 }
-TOKENS = {"generic": None, "chatwoot": None, "whatsapp": "verify-token-of-tests"}
-
-ACCOUNTS = {
-    "generic": Account(tenant="acme", channel="generic", account_ref="web-1"),
-    "chatwoot": Account(
-        tenant="acme",
-        channel="chatwoot",
-        account_ref="cw-1",
-        match={"account_id": "1", "inbox_id": "3"},
-        options={"team.3": "billing-team"},
-    ),
-    "whatsapp": Account(
-        tenant="acme",
-        channel="whatsapp",
-        account_ref="wa-1",
-        match={"phone_number_id": "1065"},
-        messages_from="whatsapp",
-    ),
-}
+SECRETS = {name: sender.secret for name, sender in SENDERS.items()}
+TOKENS = {name: sender.token for name, sender in SENDERS.items()}
+ACCOUNTS: dict[str, Account] = {name: sender.account for name, sender in SENDERS.items()}
 
 PRIVACY = PrivacySettings(
     customer_keys={"acme": Secret("customer key of the tests")},
@@ -89,7 +68,17 @@ class Fixture:
 
     @property
     def document(self) -> object:
+        """The body as JSON; a form as the object of its fields."""
+        if self.path.suffix == ".form":
+            return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
         return json.loads(self.body)
+
+    def written(self, document: object) -> bytes:
+        """A body like this one that says `document`."""
+        if self.path.suffix == ".form":
+            assert isinstance(document, dict)
+            return urlencode({name: str(value) for name, value in document.items()}).encode()
+        return json.dumps(document).encode()
 
 
 def fixtures() -> list[Fixture]:
@@ -98,45 +87,23 @@ def fixtures() -> list[Fixture]:
     return [
         Fixture(channel.name, path)
         for channel in CHANNELS
-        for path in sorted((folder / channel.name).glob("*.json"))
+        for path in sorted((folder / channel.name).iterdir())
+        if path.suffix in (".json", ".form")
     ]
+
+
+def url_of(channel: str) -> str:
+    """The path of the channel's account at the gateway."""
+    return f"/hooks/{channel}/{ACCOUNTS[channel].account_ref}"
 
 
 def signature(
     channel: str, body: bytes, *, at: int = NOW, secret: str | None = None
 ) -> dict[str, str]:
     """The headers by which a provider proves that it sent `body` at `at` (ms)."""
-    key = secret if secret is not None else SECRETS[channel]
-    seconds = str(at // 1000)
-    match channel:
-        case "generic":
-            identifier = f"msg_{hashlib.sha256(body).hexdigest()[:20]}"
-            signed = f"{identifier}.{seconds}.".encode() + body
-            raw = base64.b64decode(key.removeprefix("whsec_"))
-            digest = hmac.new(raw, signed, hashlib.sha256).digest()
-            return {
-                "webhook-id": identifier,
-                "webhook-timestamp": seconds,
-                "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
-            }
-        case "chatwoot":
-            signed = f"{seconds}.".encode() + body
-            digest_text = hmac.new(key.encode(), signed, hashlib.sha256).hexdigest()
-            return {
-                "x-chatwoot-signature": f"sha256={digest_text}",
-                "x-chatwoot-timestamp": seconds,
-                "x-chatwoot-delivery": "d-1",
-            }
-        case _:
-            digest_text = hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
-            return {"x-hub-signature-256": f"sha256={digest_text}"}
-
-
-SIGNATURE_HEADER = {
-    "generic": "webhook-signature",
-    "chatwoot": "x-chatwoot-signature",
-    "whatsapp": "x-hub-signature-256",
-}
+    sender = SENDERS[channel]
+    key = sender.secret if secret is None else secret
+    return sender.sign(body, BASE + url_of(channel), at, key)
 
 
 def request(
@@ -145,7 +112,8 @@ def request(
     """A signed POST, unless other headers are given."""
     return RawRequest(
         method="POST",
-        url=f"/hooks/{channel}/{ACCOUNTS[channel].account_ref}",
+        url=url_of(channel),
+        public_url=BASE + url_of(channel),
         headers=signature(channel, body) if headers is None else headers,
         body=body,
         received_at=now,

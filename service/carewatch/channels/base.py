@@ -8,6 +8,7 @@ cannot leak a phone number.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -26,11 +27,14 @@ _KEYS: Final = 1000
 class RawRequest:
     """A request as it arrived. `headers` have lower-case names, `received_at` is ms UTC.
 
-    `url` is the path with its query, as the sender wrote it. Nothing of it is ever logged.
+    `url` is the path with its query, as the sender wrote it; `public_url` puts the configured
+    public address before it, for providers that sign the whole URL (nothing of it is taken from
+    the request's own headers). Nothing of either is ever logged.
     """
 
     method: str
     url: str
+    public_url: str = ""
     query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
@@ -51,6 +55,26 @@ class RawRequest:
             raise InvalidRecord("not_json") from error
         _bounded(document)
         return document
+
+    def form(self) -> tuple[tuple[str, str], ...]:
+        """The body as a form (`application/x-www-form-urlencoded`): its fields in their order.
+
+        At least one field, at most 1000; empty values count. Raises InvalidRecord("not_form").
+        """
+        if not self.body:
+            raise InvalidRecord("not_form")
+        try:
+            return tuple(
+                parse_qsl(
+                    self.body.decode("ascii"),
+                    keep_blank_values=True,
+                    strict_parsing=True,
+                    errors="strict",
+                    max_num_fields=_KEYS,
+                )
+            )
+        except ValueError as error:  # UnicodeDecodeError is one
+            raise InvalidRecord("not_form") from error
 
 
 def _bounded(document: Json) -> None:
@@ -114,10 +138,16 @@ class Skip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer to the provider; `text` is sent as text/plain."""
+    """An answer to the provider."""
 
     status: int = 200
     text: str = ""
+    content_type: str = "text/plain"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+OK: Final = Reply()
+"""An empty 200, which is enough for most providers."""
 
 
 class ChannelAdapter(Protocol):
@@ -142,8 +172,12 @@ class ChannelAdapter(Protocol):
     def body_limit(self) -> int | None:
         """Bytes of the largest documented body, None for the gateway's own limit."""
 
-    def challenge(self, request: RawRequest, secrets: Secrets) -> Reply | None:
-        """The answer to a handshake by GET; None when this is none or it is not genuine."""
+    @property
+    def success(self) -> Reply:
+        """What this provider takes for "got it": sent when everything is stored."""
+
+    def challenge(self, request: RawRequest, secrets: Secrets, account: Account) -> Reply | None:
+        """The answer to a handshake by GET or OPTIONS; None when it is none, or not genuine."""
 
     def parse(self, request: RawRequest, account: Account) -> Iterator[Draft | Skip]:
         """Everything the body says, item by item; total over the batch.

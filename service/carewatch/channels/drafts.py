@@ -53,6 +53,13 @@ class MessageId(ProviderId):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The words of a message, for the restricted topic `care.text` alone, and only if it is on."""
+
+    value: str = field(repr=False)
+
+
 Quality = Literal["ms", "s", "min", "arrival"]
 
 
@@ -91,6 +98,7 @@ class MessageDraft:
     automated: bool | None = None
     needs_reply: bool | None = None
     fallback: bool | None = None
+    text: Text | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +153,29 @@ class CallDraft:
         "ended", "wrapup", "completed", "abandoned", "missed", "voicemail",
     ]  # fmt: skip
     direction: Literal["inbound", "outbound"] | None = None
+    leg: ConversationId | None = None
+    disconnect_by: str | None = None
+    outcome: str | None = None
+    wrapup_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryDraft:
+    """What a source says itself about an interaction, in ms; a later one of `replaces` wins."""
+
+    replaces: ConversationId
+    precision_ms: int
+    queue_ms: int | None = None
+    ring_ms: int | None = None
+    talk_ms: int | None = None
+    hold_ms: int | None = None
+    acw_ms: int | None = None
+    handle_ms: int | None = None
+    holds: int | None = None
+    transfers: int | None = None
+    reopens: int | None = None
+    first_response_ms: int | None = None
+    resolution_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +184,7 @@ class Reference:
 
     system: str
     kind: str
-    id: MessageId | CustomerId
+    id: MessageId | CustomerId | ConversationId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,5 +219,8 @@ class Draft:
     tags: wire.Tags | None = None
     csat: CsatDraft | None = None
     call: CallDraft | None = None
+    summary: SummaryDraft | None = None
+    annotations: tuple[wire.Annotation, ...] = ()
+    provider_seq: str | None = None
     references: tuple[Reference, ...] = ()
     derived: bool | None = None

@@ -16,7 +16,7 @@ from typing import Final, Literal, cast, get_args
 
 import msgspec
 
-from carewatch.channels.base import Account, RawRequest, Reply, Secrets, Skip, attempt, each
+from carewatch.channels.base import OK, Account, RawRequest, Reply, Secrets, Skip, attempt, each
 from carewatch.channels.drafts import (
     ActorDraft,
     AgentId,
@@ -107,10 +107,11 @@ class Generic:
     version = "1"
     verifiers: tuple[Verifier, ...] = (SIGNATURE,)
     body_limit: int | None = None
+    success = OK
 
-    def challenge(self, request: RawRequest, secrets: Secrets) -> Reply | None:
+    def challenge(self, request: RawRequest, secrets: Secrets, account: Account) -> Reply | None:
         """Standard Webhooks has no handshake."""
-        del request, secrets
+        del request, secrets, account
         return None
 
     def parse(self, request: RawRequest, account: Account) -> Iterator[Draft | Skip]:

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, Protocol
 
+from carewatch.domain.errors import InvalidRecord
+from carewatch.domain.times import parse_time
+
 
 class Signed(Protocol):
     """What verification looks at: a `RawRequest`."""
@@ -23,6 +26,8 @@ class Signed(Protocol):
     def method(self) -> str: ...
     @property
     def url(self) -> str: ...
+    @property
+    def public_url(self) -> str: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
     @property
@@ -53,8 +58,8 @@ class Hmac:
     `pick` extracts the candidate signatures from `header`; `signed` is what was signed, where
     `{body}` are the raw bytes, `{ts}` the text of the timestamp header, `{method}`, `{url}` the
     request's, and any other name a header (`{webhook_id}` is `webhook-id`). `ts` names the
-    timestamp header, `ts_unit_ms` its unit, `window_ms` how far it may be from now. `key` turns a
-    configured secret into the key's bytes.
+    timestamp header, `ts_form` how it is written (seconds, milliseconds, RFC 3339), `window_ms`
+    how far it may be from now. `key` turns a configured secret into the key's bytes.
     """
 
     header: str
@@ -63,7 +68,7 @@ class Hmac:
     pick: str = r"^(.+)$"
     signed: str = "{body}"
     ts: str | None = None
-    ts_unit_ms: int = 1000
+    ts_form: Literal["s", "ms", "iso"] = "s"
     window_ms: int = 300_000
     key: Callable[[str], bytes] = str.encode
 
@@ -90,7 +95,20 @@ class UrlToken:
     parameter: str = "token"
 
 
-Verifier = Hmac | StaticHeader | Basic | UrlToken
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A scheme that no description fits: a function of its own, in the channel's module.
+
+    `check(request, secret, now)` says whether this one secret proves the request; it compares in
+    constant time, may raise on hostile input (a refusal), and takes nothing on trust from it.
+    `header` is the one that carries the proof.
+    """
+
+    header: str
+    check: Callable[[Signed, str, int], bool]
+
+
+Verifier = Hmac | StaticHeader | Basic | UrlToken | Special
 
 _MAX_CANDIDATES: Final = 8
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
@@ -126,6 +144,10 @@ def _one(verifier: Verifier, request: Signed, secrets: Credentials, now: int) ->
                 genuine = scheme.lower() == "basic" and _any_equal(
                     (stated_bytes,), [s.encode() for s in secrets.signing]
                 )
+            case Special():
+                genuine = any(
+                    verifier.check(request, secret, now) for secret in secrets.signing if secret
+                )
             case UrlToken():
                 token = request.parameter(verifier.parameter)
                 genuine = (
@@ -148,12 +170,24 @@ def _hmac(scheme: Hmac, request: Signed, secrets: Sequence[str], now: int) -> Ve
     if not _any_equal([c for c in candidates if c is not None], expected):
         return Verdict.UNVERIFIED
     if scheme.ts is not None:
-        text = request.headers[scheme.ts]
-        if not re.fullmatch(r"[0-9]{1,15}", text):
+        at = _signed_at(scheme, request.headers[scheme.ts])
+        if at is None:
             return Verdict.UNVERIFIED
-        if abs(now - int(text) * scheme.ts_unit_ms) > scheme.window_ms:
+        if abs(now - at) > scheme.window_ms:
             return Verdict.STALE
     return Verdict.GENUINE
+
+
+def _signed_at(scheme: Hmac, text: str) -> int | None:
+    """The time of the signature in ms UTC; None when it is not written as the scheme writes it."""
+    if scheme.ts_form == "iso":
+        try:
+            return parse_time(text)
+        except InvalidRecord:
+            return None
+    if not re.fullmatch(r"[0-9]{1,15}", text):
+        return None
+    return int(text) * (1000 if scheme.ts_form == "s" else 1)
 
 
 def signed_bytes(scheme: Hmac, request: Signed) -> bytes:

@@ -18,6 +18,7 @@ from carewatch.channels.drafts import (
     MessageId,
     SideDraft,
     StatusDraft,
+    SummaryDraft,
 )
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.times import format_time
@@ -104,6 +105,9 @@ def normalise(
             tags=draft.tags,
             csat=_csat(draft.csat, hide),
             call=_call(draft.call, hide),
+            summary=_summary(draft.summary, hide),
+            annotations=draft.annotations,
+            provider_seq=draft.provider_seq,
             derived=draft.derived,
         ),
     )
@@ -122,9 +126,11 @@ def _partition_key(draft: Draft, hide: Pseudonyms) -> str:
     return hide.conversation(draft.conversation)
 
 
-def _reference(identifier: MessageId | CustomerId, hide: Pseudonyms) -> str:
+def _reference(identifier: MessageId | CustomerId | ConversationId, hide: Pseudonyms) -> str:
     if isinstance(identifier, CustomerId):
         return hide.customer(identifier)
+    if isinstance(identifier, ConversationId):
+        return hide.conversation(identifier)
     return hide.message(identifier)
 
 
@@ -218,7 +224,32 @@ def _csat(csat: CsatDraft | None, hide: Pseudonyms) -> wire.Csat | None:
 def _call(call: CallDraft | None, hide: Pseudonyms) -> wire.Call | None:
     if call is None:
         return None
-    identifier: ConversationId = call.call
     return wire.Call(
-        call_key=hide.conversation(identifier), phase=call.phase, direction=call.direction
+        call_key=hide.conversation(call.call),
+        phase=call.phase,
+        direction=call.direction,
+        leg_key=hide.conversation(call.leg) if call.leg else None,
+        disconnect_by=call.disconnect_by,
+        outcome=call.outcome,
+        wrapup_code=call.wrapup_code,
+    )
+
+
+def _summary(summary: SummaryDraft | None, hide: Pseudonyms) -> wire.Summary | None:
+    if summary is None:
+        return None
+    return wire.Summary(
+        replaces_key=hide.conversation(summary.replaces),
+        precision_ms=summary.precision_ms,
+        queue_ms=summary.queue_ms,
+        ring_ms=summary.ring_ms,
+        talk_ms=summary.talk_ms,
+        hold_ms=summary.hold_ms,
+        acw_ms=summary.acw_ms,
+        handle_ms=summary.handle_ms,
+        holds=summary.holds,
+        transfers=summary.transfers,
+        reopens=summary.reopens,
+        first_response_ms=summary.first_response_ms,
+        resolution_ms=summary.resolution_ms,
     )

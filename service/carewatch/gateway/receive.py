@@ -204,7 +204,7 @@ class Receiver:
             return _answer(RequestOutcome.UNKNOWN_ACCOUNT)
         if not request.query:
             return _answer(RequestOutcome.WRONG_METHOD)
-        reply = door.channel.challenge(request, door.secrets)
+        reply = door.channel.challenge(request, door.secrets, door.account)
         if reply is None:
             return _answer(RequestOutcome.UNVERIFIED)
         return Answer(outcome=RequestOutcome.CHALLENGED, reply=reply)
@@ -251,9 +251,7 @@ class Receiver:
             self._metrics.items.labels(door.channel.name, outcome.value).inc()
         for reason in parsed.invalid:
             self._metrics.invalid.labels(reason).inc()
-        if parsed.dead is not None:
-            return _answer(RequestOutcome.DEAD_LETTERED)
-        return _answer(RequestOutcome.PUBLISHED if parsed.events else RequestOutcome.IGNORED)
+        return Answer(outcome=parsed.outcome, reply=door.channel.success)
 
     def _remember(self, event_ids: set[str]) -> None:
         for event_id in event_ids:
@@ -282,6 +280,13 @@ class _Parsed:
     def dead(self) -> str | None:
         """The reason of the dead letter: the first of what was not understood."""
         return self.invalid[0] if self.invalid else None
+
+    @property
+    def outcome(self) -> RequestOutcome:
+        """How the request ends once all of it is stored."""
+        if self.invalid:
+            return RequestOutcome.DEAD_LETTERED
+        return RequestOutcome.PUBLISHED if self.events else RequestOutcome.IGNORED
 
 
 def _parse(door: Door, request: RawRequest) -> _Parsed:

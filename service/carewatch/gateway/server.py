@@ -117,7 +117,10 @@ class Gateway:
         channel = request.match_info["channel"]
         outcome, reply = await self._answer(channel, request)
         self._metrics.requests.labels(self._receiver.label(channel), outcome.value).inc()
-        response = web.Response(status=reply.status, text=reply.text)
+        response = web.Response(
+            status=reply.status, text=reply.text, content_type=reply.content_type
+        )
+        response.headers.update(reply.headers)
         response.headers["Server"] = "carewatch"  # no versions for attackers
         if outcome is RequestOutcome.UNAVAILABLE:
             response.headers["Retry-After"] = str(RETRY_AFTER_S)
@@ -152,6 +155,7 @@ class Gateway:
             raw = RawRequest(
                 method=request.method,
                 url=request.path_qs,
+                public_url=(self._settings.public_base_url or "").rstrip("/") + request.path_qs,
                 query=tuple(request.query.items()),
                 headers={name.lower(): value for name, value in request.headers.items()},
                 body=bytes(body),

@@ -4,6 +4,7 @@ from typing import Final
 
 REASONS: Final[tuple[str, ...]] = (
     "not_json",
+    "not_form",
     "schema",
     "unknown_type",
     "missing_section",

@@ -21,7 +21,7 @@ Sources: Chatwoot user guide, "How to use webhooks"; its webhook listener and ev
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from carewatch.channels.base import Account, RawRequest, Reply, Secrets, Skip, attempt
+from carewatch.channels.base import OK, Account, RawRequest, Reply, Secrets, Skip, attempt
 from carewatch.channels.chatwoot.changes import changed, changes_of, created
 from carewatch.channels.chatwoot.messages import message
 from carewatch.channels.chatwoot.talk import Talk
@@ -51,10 +51,11 @@ class Chatwoot:
     version = "1"
     verifiers: tuple[Verifier, ...] = (SIGNATURE, UrlToken())
     body_limit: int | None = None
+    success = OK
 
-    def challenge(self, request: RawRequest, secrets: Secrets) -> Reply | None:
+    def challenge(self, request: RawRequest, secrets: Secrets, account: Account) -> Reply | None:
         """Chatwoot has no handshake."""
-        del request, secrets
+        del request, secrets, account
         return None
 
     def parse(self, request: RawRequest, account: Account) -> Iterator[Draft | Skip]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from carewatch.channels import meta
-from carewatch.channels.base import Account, RawRequest, Reply, Secrets, Skip, each
+from carewatch.channels.base import OK, Account, RawRequest, Reply, Secrets, Skip, each
 from carewatch.channels.drafts import Draft
 from carewatch.channels.fields import Fields, get_id, get_list, get_object, need_text
 from carewatch.channels.verify import Verifier
@@ -39,8 +39,10 @@ class WhatsApp:
     version = "1"
     verifiers: tuple[Verifier, ...] = (meta.SIGNATURE,)
     body_limit: int | None = meta.BODY_LIMIT
+    success = OK
 
-    def challenge(self, request: RawRequest, secrets: Secrets) -> Reply | None:
+    def challenge(self, request: RawRequest, secrets: Secrets, account: Account) -> Reply | None:
+        del account
         return meta.subscription_challenge(request, secrets)
 
     def parse(self, request: RawRequest, account: Account) -> Iterator[Draft | Skip]:

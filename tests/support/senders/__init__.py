@@ -1,0 +1,1 @@
+"""One provider per channel, found by the channel's name."""
