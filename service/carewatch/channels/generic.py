@@ -55,6 +55,7 @@ SIGNATURE: Final = Hmac(
     signed="{webhook_id}.{ts}.{body}",
     ts="webhook-timestamp",
     key=standard_key,
+    write="v1,{signature}",
 )
 
 

@@ -14,7 +14,9 @@ from carewatch.channels.drafts import Draft
 from carewatch.channels.fields import Fields, as_object, need_text
 from carewatch.channels.verify import Hmac
 
-SIGNATURE: Final = Hmac("x-hub-signature-256", pick=r"^sha256=([0-9a-f]{64})$")
+SIGNATURE: Final = Hmac(
+    "x-hub-signature-256", pick=r"^sha256=([0-9a-f]{64})$", write="sha256={signature}"
+)
 
 BODY_LIMIT: Final = 4_194_304
 """Meta batches up to 1000 updates; bodies of 3 MB are documented."""

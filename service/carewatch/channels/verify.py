@@ -59,7 +59,8 @@ class Hmac:
     `{body}` are the raw bytes, `{ts}` the text of the timestamp header, `{method}`, `{url}` the
     request's, and any other name a header (`{webhook_id}` is `webhook-id`). `ts` names the
     timestamp header, `ts_form` how it is written (seconds, milliseconds, RFC 3339), `window_ms`
-    how far it may be from now. `key` turns a configured secret into the key's bytes.
+    how far it may be from now. `key` turns a configured secret into the key's bytes. `write` is
+    how a sender writes the header (for `channels.signing`).
     """
 
     header: str
@@ -71,6 +72,7 @@ class Hmac:
     ts_form: Literal["s", "ms", "iso"] = "s"
     window_ms: int = 300_000
     key: Callable[[str], bytes] = str.encode
+    write: str = "{signature}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,12 @@ class Special:
 
     `check(request, secret, now)` says whether this one secret proves the request; it compares in
     constant time, may raise on hostile input (a refusal), and takes nothing on trust from it.
-    `header` is the one that carries the proof.
+    `sign(request, secret)` gives what `header`, which carries the proof, must say.
     """
 
     header: str
     check: Callable[[Signed, str, int], bool]
+    sign: Callable[[Signed, str], str]
 
 
 Verifier = Hmac | StaticHeader | Basic | UrlToken | Special

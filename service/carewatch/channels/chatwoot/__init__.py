@@ -34,6 +34,7 @@ SIGNATURE: Final = Hmac(
     pick=r"^sha256=([0-9a-f]{64})$",
     signed="{ts}.{body}",
     ts="x-chatwoot-timestamp",
+    write="sha256={signature}",
 )
 
 _IGNORED: Final = (
