@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "rulebook": "Publish or show policies, schedules and channel profiles.",
     "replay": "Compute the results of a file of events without Kafka.",
     "simulate": "Make realistic traffic, to a file or through a gateway.",
+    "hooks": "Try a channel out: see what a payload means, send it to a gateway.",
     "dead": "Look at what could not be understood, feed it again, release partitions.",
     "state": "Look into the workers' state, pause a partition, go on after a loss.",
     "verify": "Compute everything again by other code and compare it with the topics.",

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from io import BytesIO
 from urllib.parse import urlsplit
 
@@ -13,11 +14,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from carewatch.bootstrap import build_gateway
+from carewatch.channels import CHANNELS
+from carewatch.channels.base import Secrets
 from carewatch.clock import SteadyClock, system_clock
 from carewatch.domain.errors import ConfigError
 from carewatch.engine.timekeeper import Timekeeper
 from carewatch.gateway import server
+from carewatch.gateway.receive import doors_of
 from carewatch.gateway.server import Gateway
+from carewatch.gateway.trial import post, signed_request
 from carewatch.local.kafka import LocalKafka
 from carewatch.settings import GatewaySettings, KafkaSettings, Settings
 from carewatch.wire.envelope import decode_envelope
@@ -324,6 +329,23 @@ async def test_what_is_answered_with_200_is_stored(kafka: LocalKafka) -> None:
         (batch, b"schema"),
         (large, b"unmapped"),
     ]
+
+
+@pytest.mark.broker
+async def test_a_payload_tried_out_by_hand_is_taken_like_the_providers(kafka: LocalKafka) -> None:
+    await have_topics(kafka.bootstrap_servers, COUNTS)
+    config = settings(kafka.bootstrap_servers)
+    doors = doors_of(config, CHANNELS)
+    genuine = doors["generic", "web-1"]
+    forger = replace(genuine, secrets=Secrets(signing=(hooks.SENDERS["generic"].other_secret,)))
+    async with running(config) as door:
+        await door.until_ready()
+        answers = [
+            await post(signed_request(who, config, message(1), hooks.NOW), door.gateway.url)
+            for who in (genuine, forger)
+        ]
+
+    assert answers == [(200, ""), (401, "")]
 
 
 @pytest.mark.broker
