@@ -10,6 +10,7 @@ from carewatch.channels.base import RawRequest, Secrets
 from carewatch.channels.chatwoot import ADAPTER as CHATWOOT
 from carewatch.channels.generic import SIGNATURE, standard_key
 from carewatch.channels.meta import SIGNATURE as META
+from carewatch.channels.twilio import SIGNATURE as TWILIO
 from carewatch.channels.verify import Basic, Hmac, StaticHeader, UrlToken, Verdict, verify
 
 # The vector of the Standard Webhooks reference libraries.
@@ -131,3 +132,67 @@ def test_a_url_token_works_only_where_it_is_configured(
 
     assert UrlToken() in CHATWOOT.verifiers
     assert verify(CHATWOOT.verifiers, request, Secrets(token=configured), AT) == expected
+
+
+# The vectors of Twilio's own libraries.
+TWILIO_TOKEN = "12345"
+TWILIO_URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
+TWILIO_FORM = (
+    b"CallSid=CA1234567890ABCDE&Digits=1234&From=%2B14158675309&To=%2B18005551212"
+    b"&Caller=%2B14158675309"
+)
+TWILIO_REPEATED = b"Sid=CA123&SidAccount=AC123&Digits=5678&Digits=1234&Digits=1234"
+TWILIO_JSON = b'{"property": "value", "boolean": true}'
+TWILIO_HASH = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"
+
+
+def twilio(signature: str, url: str = TWILIO_URL, body: bytes = TWILIO_FORM) -> Verdict:
+    request = RawRequest(
+        method="POST",
+        url="/",
+        public_url=url,
+        headers={"x-twilio-signature": signature},
+        body=body,
+        received_at=AT,
+    )
+    return verify((TWILIO,), request, Secrets(signing=(TWILIO_TOKEN,)), AT)
+
+
+def test_twilio_signs_the_address_and_the_fields_sorted_by_name() -> None:
+    assert twilio("RSOYDt4T1cUTdK1PDd93/VVr8B8=") == Verdict.GENUINE
+    assert twilio("IK+Dwps556ElfBT0I3Rgjkr1wJU=", body=TWILIO_REPEATED) == Verdict.GENUINE
+
+
+@pytest.mark.parametrize(
+    ("configured", "signature"),
+    [
+        ("https://mycompany.com:1234", "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+        ("http://mycompany.com:1234", "Zmvh+3yNM1Phv2jhDCwEM3q5ebU="),
+        ("https://mycompany.com", "kvajT1Ptam85bY51eRf/AJRuM3w="),
+        ("http://mycompany.com", "0ZXoZLH/DfblKGATFgpif+LLRf4="),
+    ],
+)
+def test_twilio_signs_some_addresses_with_their_port_and_some_without(
+    configured: str, signature: str
+) -> None:
+    url = TWILIO_URL.replace("https://mycompany.com", configured)
+
+    assert twilio(signature, url) == Verdict.GENUINE
+    assert twilio(signature, url.replace("my", "your")) == Verdict.UNVERIFIED
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [(TWILIO_JSON, Verdict.GENUINE), (TWILIO_JSON + b" ", Verdict.UNVERIFIED)],
+)
+def test_twilio_signs_the_hash_of_a_body_that_is_no_form(body: bytes, expected: Verdict) -> None:
+    url = f"{TWILIO_URL}&bodySHA256={TWILIO_HASH}"
+
+    assert twilio("a9nBmqA0ju/hNViExpshrM61xv4=", url, body) == expected
+
+
+@pytest.mark.parametrize(
+    "body", [TWILIO_FORM + b"&Extra=1", TWILIO_FORM[:-1], TWILIO_JSON, b"", b"\xff=1"]
+)
+def test_twilio_knows_another_body_by_its_signature(body: bytes) -> None:
+    assert twilio("RSOYDt4T1cUTdK1PDd93/VVr8B8=", body=body) == Verdict.UNVERIFIED

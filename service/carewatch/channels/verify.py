@@ -33,6 +33,7 @@ class Signed(Protocol):
     @property
     def body(self) -> bytes: ...
     def parameter(self, name: str) -> str | None: ...
+    def form(self) -> tuple[tuple[str, str], ...]: ...
 
 
 class Credentials(Protocol):
@@ -103,12 +104,14 @@ class Special:
 
     `check(request, secret, now)` says whether this one secret proves the request; it compares in
     constant time, may raise on hostile input (a refusal), and takes nothing on trust from it.
-    `sign(request, secret)` gives what `header`, which carries the proof, must say.
+    `sign(request, secret)` gives what `header`, which carries the proof, must say. One that
+    `signs_url` works only where the public address of the gateway is configured.
     """
 
     header: str
     check: Callable[[Signed, str, int], bool]
     sign: Callable[[Signed, str], str]
+    signs_url: bool = False
 
 
 Verifier = Hmac | StaticHeader | Basic | UrlToken | Special
