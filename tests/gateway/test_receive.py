@@ -1,87 +1,21 @@
 """What becomes of a request, without HTTP and Kafka."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from carewatch.channels import CHANNELS
-from carewatch.channels.base import Account, ChannelAdapter, RawRequest, Skip
+from carewatch.channels.base import Account, RawRequest, Skip
 from carewatch.channels.drafts import Draft
 from carewatch.channels.generic import Generic
-from carewatch.channels.outcomes import STATUS, ItemOutcome, RequestOutcome
+from carewatch.channels.outcomes import STATUS, RequestOutcome
 from carewatch.domain.errors import ConfigError
-from carewatch.engine.sealing import Seal
-from carewatch.gateway.metrics import GatewayMetrics
-from carewatch.gateway.producer import Outgoing, Unavailable
-from carewatch.gateway.receive import Receiver, doors_of
+from carewatch.gateway.receive import doors_of
 from carewatch.settings import AccountSettings, Secret, Settings
 from carewatch.wire.envelope import decode_envelope
 from support import hooks
-
-SETTINGS = Settings(accounts=hooks.account_settings(), privacy=hooks.PRIVACY)
-
-GENERIC_ONLY = Settings(accounts=hooks.account_settings()[:1], privacy=hooks.PRIVACY)
-
-
-@dataclass
-class Topic:
-    """A topic in memory that can refuse."""
-
-    records: list[Outgoing] = field(default_factory=list)
-    unready: str | None = None
-
-    async def publish(self, records: Sequence[Outgoing]) -> None:
-        if self.unready:
-            raise Unavailable(self.unready)
-        self.records += records
-
-    @property
-    def ids(self) -> list[str]:
-        return [decode_envelope(record.value).id for record in self.records]
-
-
-class Lab:
-    """A receiver over topics in memory."""
-
-    def __init__(
-        self, settings: Settings = SETTINGS, channels: tuple[ChannelAdapter, ...] = CHANNELS
-    ) -> None:
-        self.events, self.dead = Topic(), Topic()
-        self.registry = CollectorRegistry()
-        self.seal = Seal("dead letter key")
-        self.receiver = Receiver(
-            doors_of(settings, channels),
-            channels,
-            events=self.events,
-            dead=self.dead,
-            seal=self.seal,
-            metrics=GatewayMetrics(self.registry, tuple(c.name for c in CHANNELS)),
-        )
-
-    async def post(
-        self, channel: str, body: bytes, headers: dict[str, str] | None = None, account: str = ""
-    ) -> RequestOutcome:
-        request = hooks.request(channel if channel in hooks.ACCOUNTS else "generic", body, headers)
-        name = account or hooks.ACCOUNTS[channel].account_ref
-        return (await self.receiver.receive(channel, name, request)).outcome
-
-    def items(self, channel: str) -> dict[str, float]:
-        """Item outcomes that are not zero."""
-        counted = {
-            outcome.value: self.registry.get_sample_value(
-                "care_webhook_items_total", {"channel": channel, "outcome": outcome.value}
-            )
-            for outcome in ItemOutcome
-        }
-        return {name: value for name, value in counted.items() if value}
-
-
-def body_of(name: str) -> tuple[str, bytes]:
-    fixture = next(f for f in hooks.fixtures() if f.name == name)
-    return fixture.channel, fixture.body
+from support.receiving import GENERIC_ONLY, Lab, Topic, body_of
 
 
 async def test_a_genuine_message_is_published_under_its_conversation() -> None:

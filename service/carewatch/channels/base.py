@@ -173,6 +173,14 @@ class ChannelAdapter(Protocol):
         """Bytes of the largest documented body, None for the gateway's own limit."""
 
     @property
+    def remembers(self) -> tuple[str, ...]:
+        """Headers (lower-case names) that `parse` reads, such as the id of a delivery.
+
+        They are kept, sealed, with a body that becomes a dead letter: fed again, its events must
+        have the ids they had. Most providers say everything in the body: `()`. Never a signature.
+        """
+
+    @property
     def success(self) -> Reply:
         """What this provider takes for "got it": sent when everything is stored."""
 

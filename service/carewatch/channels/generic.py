@@ -108,6 +108,7 @@ class Generic:
     version = "1"
     verifiers: tuple[Verifier, ...] = (SIGNATURE,)
     body_limit: int | None = None
+    remembers: tuple[str, ...] = ("webhook-id",)
     success = OK
 
     def challenge(self, request: RawRequest, secrets: Secrets, account: Account) -> Reply | None:

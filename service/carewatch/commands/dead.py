@@ -99,7 +99,7 @@ def redrive(folder: Path | None, first: int, until: int, reason: str | None, by:
 
     A record goes back to its topic and partition; a body is read by its channel once more, as of
     its arrival. Ids stay, so nothing counts twice. What is still not understood is not written
-    again; a body without an id of its own cannot be fed again.
+    again.
     """
     if until <= first:
         raise ConfigError(f"UNTIL ({until}) must be above FIRST ({first}): offsets of {DEAD}")

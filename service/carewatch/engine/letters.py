@@ -1,19 +1,22 @@
 """Dead letters as people look at them: `care.dead`, read as it stands."""
 
+import base64
+import binascii
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Self
 
-from carewatch.domain.errors import Refused
+from carewatch.domain.errors import InvalidRecord, Refused
 from carewatch.engine.ports import Log
 from carewatch.engine.sealing import MAGIC, Seal
 from carewatch.processors.base import Record
+from carewatch.wire.dead import decode_remembered
 from carewatch.wire.topics import DEAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One dead letter; `sealed` is its value as it is stored, not to be shown to anybody."""
+    """One dead letter; `sealed` and `remembered` are as they are stored, not to be shown."""
 
     offset: int
     kind: str
@@ -27,6 +30,7 @@ class Letter:
     account: str | None
     key: bytes | None
     sealed: bytes
+    remembered: str | None = None
 
     @classmethod
     def read(cls, record: Record) -> Self:
@@ -50,6 +54,7 @@ class Letter:
             account=told.get("account"),
             key=record.key,
             sealed=record.value or b"",
+            remembered=told.get("remembered"),
         )
 
     def open(self, seal: Seal | None) -> bytes:
@@ -57,14 +62,30 @@ class Letter:
 
         Raises InvalidRecord for another key than it was sealed with, Refused without one.
         """
-        if not self.sealed.startswith(MAGIC):
-            return self.sealed
+        return self._opened(self.sealed, seal)
+
+    def recall(self, seal: Seal | None) -> dict[str, str]:
+        """The headers of its request that its channel asked to be kept.
+
+        Raises as `open` does, and InvalidRecord for what was never kept so.
+        """
+        if self.remembered is None:
+            return {}
+        try:
+            kept = base64.b64decode(self.remembered, validate=True)
+        except binascii.Error as error:
+            raise InvalidRecord("schema", "remembered") from error
+        return decode_remembered(self._opened(kept, seal))
+
+    def _opened(self, value: bytes, seal: Seal | None) -> bytes:
+        if not value.startswith(MAGIC):
+            return value
         if seal is None:
             raise Refused(
                 f"{DEAD} offset {self.offset} is sealed, and privacy.dead_letter_key is not set. "
                 "Remedy: set it to the reference of the key that the worker and the gateway have"
             )
-        return seal.open(self.sealed)
+        return seal.open(value)
 
 
 async def read_letters(log: Log, first: int = 0, until: int | None = None) -> AsyncIterator[Letter]:

@@ -1,5 +1,6 @@
 """Dead letters of the gateway: the bodies that could not be understood."""
 
+import base64
 from typing import Final
 
 from carewatch import __version__
@@ -12,9 +13,20 @@ LARGEST: Final = 6_291_456 - 4096
 
 
 def dead_letter(
-    body: bytes, reason: str, *, seal: Seal | None, channel: str, account: str, received_at: int
+    body: bytes,
+    reason: str,
+    *,
+    seal: Seal | None,
+    channel: str,
+    account: str,
+    received_at: int,
+    remembered: bytes = b"",
 ) -> Outgoing:
     """The record of `care.dead` for a request's body.
+
+    `remembered` are the headers without which its channel would give its events other ids; they
+    are sealed like the body, and never say how it was signed.
+
 
     A body beyond LARGEST is replaced by nothing, with the reason `too_large`: an error instead
     would make the provider repeat for ever what can never be stored.
@@ -29,5 +41,10 @@ def dead_letter(
         code_version=__version__,
         channel=channel,
         account=account,
+        remembered=_text(seal.close(remembered) if seal else remembered) if remembered else None,
     )
     return Outgoing(None, seal.close(body) if seal else body, received_at, headers)
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")

@@ -9,7 +9,7 @@ import logging
 import secrets as entropy
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, TypeVar
@@ -25,7 +25,7 @@ from carewatch.channels.base import (
 )
 from carewatch.channels.drafts import Draft
 from carewatch.channels.outcomes import STATUS, ItemOutcome, RequestOutcome
-from carewatch.channels.verify import Hmac, Verdict, verify
+from carewatch.channels.verify import Hmac, Special, Verdict, verify
 from carewatch.domain.errors import ConfigError, InvalidRecord
 from carewatch.engine.sealing import Seal
 from carewatch.gateway.dead import dead_letter
@@ -34,6 +34,7 @@ from carewatch.gateway.normalise import normalise, speaks_for
 from carewatch.gateway.producer import Outgoing, Unavailable
 from carewatch.gateway.pseudonyms import Pseudonyms, pseudonyms_of
 from carewatch.settings import AccountSettings, Settings
+from carewatch.wire.dead import encode_remembered
 from carewatch.wire.envelope import CONTENT_TYPE, encode_event
 
 logger = logging.getLogger(__name__)
@@ -85,8 +86,9 @@ class Answer:
 def doors_of(settings: Settings, channels: Sequence[ChannelAdapter]) -> dict[tuple[str, str], Door]:
     """Every configured account by (channel, account).
 
-    Raises ConfigError for an unknown channel, an account that could verify nobody, or a secret
-    that the channel's scheme cannot use: a door without a lock never opens.
+    Raises ConfigError for an unknown channel, an account that could verify nobody, a secret that
+    the channel's scheme cannot use, or a scheme that signs the public address while none is
+    configured: a door without a lock never opens.
     """
     by_name = {channel.name: channel for channel in channels}
     doors: dict[tuple[str, str], Door] = {}
@@ -98,6 +100,12 @@ def doors_of(settings: Settings, channels: Sequence[ChannelAdapter]) -> dict[tup
                 f"{where}: channel {account.channel!r} is unknown; known are {', '.join(by_name)}"
             )
         secrets = _usable(where, channel, account)
+        if settings.gateway.public_base_url is None and _signs_url(channel):
+            raise ConfigError(
+                f"{where}: gateway.public_base_url is not set, and {channel.name} signs the address"
+                " it posts to; set it to the address that you give the provider, up to /hooks"
+                " (https://care.example)"
+            )
         doors[account.channel, account.account] = Door(
             channel=channel,
             account=Account(
@@ -136,6 +144,11 @@ def _usable(where: str, channel: ChannelAdapter, account: AccountSettings) -> Se
                     " base64, with or without whsec_ in front)"
                 )
     return Secrets(signing=signing, token=token)
+
+
+def _signs_url(channel: ChannelAdapter) -> bool:
+    """Whether the gateway must know its own public address to verify this channel."""
+    return any(isinstance(one, Special) and one.signs_url for one in channel.verifiers)
 
 
 class Receiver:
@@ -235,6 +248,7 @@ class Receiver:
                 channel=door.account.channel,
                 account=door.account.account_ref,
                 received_at=request.received_at,
+                remembered=encode_remembered(request.headers, door.channel.remembers),
             )
             work.append(self._dead.publish([letter]))
         if work:
@@ -304,9 +318,14 @@ def _parse(door: Door, request: RawRequest) -> _Parsed:
     return parsed
 
 
-def parse_again(door: Door, body: bytes, received_at: int) -> tuple[list[Outgoing], str | None]:
-    """The events of a body that arrived at `received_at`, and why not all of it was understood."""
-    request = RawRequest(method="POST", url="", body=body, received_at=received_at)
+def parse_again(
+    door: Door, body: bytes, received_at: int, headers: Mapping[str, str]
+) -> tuple[list[Outgoing], str | None]:
+    """The events of a body that arrived at `received_at`, and why not all of it was understood.
+
+    `headers` are those that its channel remembers: without them its events had other ids.
+    """
+    request = RawRequest(method="POST", url="", headers=headers, body=body, received_at=received_at)
     parsed = _parse(door, request)
     return [record for _, record in parsed.events], parsed.dead
 

@@ -105,7 +105,8 @@ class Redriver:
         if door is None:
             self.done.left["its account is not configured"] += 1
             return []
-        events, reason = parse_again(door, body, letter.arrived_at or 0)
+        kept = letter.recall(self._seal)
+        events, reason = parse_again(door, body, letter.arrived_at or 0, kept)
         if reason is not None:
             # What of it was understood is in the log already, or goes there now, by the same ids.
             self.done.left[f"it is still not understood ({reason})"] += 1

@@ -52,6 +52,7 @@ class Chatwoot:
     version = "1"
     verifiers: tuple[Verifier, ...] = (SIGNATURE, UrlToken())
     body_limit: int | None = None
+    remembers: tuple[str, ...] = ()
     success = OK
 
     def challenge(self, request: RawRequest, secrets: Secrets, account: Account) -> Reply | None:

@@ -39,6 +39,7 @@ class WhatsApp:
     version = "1"
     verifiers: tuple[Verifier, ...] = (meta.SIGNATURE,)
     body_limit: int | None = meta.BODY_LIMIT
+    remembers: tuple[str, ...] = ()
     success = OK
 
     def challenge(self, request: RawRequest, secrets: Secrets, account: Account) -> Reply | None:
