@@ -51,6 +51,7 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         self._tokens: dict[int, int] = {}
         self._last_token = 0
         self._reached: dict[int, int] = {}
+        self._committing = asyncio.Lock()
         self._consumer = AIOKafkaConsumer(
             **options,
             group_id=group,
@@ -116,8 +117,8 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def prove(self, partition: int, offset: int) -> None:
         try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                await self._consumer.commit({TopicPartition(self._topic, partition): offset})
+            if not await self._commit({partition: offset}):
+                raise NotOwner(f"group {self._name} partition {partition}")
         except (CommitFailedError, IllegalStateError) as error:
             raise NotOwner(f"group {self._name} partition {partition}: {error!r}") from error
         except (KafkaError, AssertionError) as error:
@@ -159,22 +160,28 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         ]
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
-        """Tells lag tools where we are: advisory, so never in a rebalance, and errors are noted.
-
-        A commit that falls into a join makes aiokafka forget its generation and join once more.
-        """
-        mine = {
-            TopicPartition(self._topic, partition): offset
-            for partition, offset in offsets.items()
-            if partition in self._tokens
-        }
-        if self._assigned is None or not mine:
-            return
+        """Tells lag tools where we are: advisory, so errors are noted."""
         try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                await self._consumer.commit(mine)
+            await self._commit(offsets)
         except (KafkaError, AssertionError, TimeoutError) as error:
             logger.info("group %s: advisory commit not taken: %r", self._name, error)
+
+    async def _commit(self, offsets: Mapping[int, int]) -> bool:
+        """Commits what is ours when its turn comes; False, and nothing is sent, if nothing is.
+
+        A commit that falls into a join is refused for its old generation; aiokafka then forgets
+        its own and joins once more, and the next commits, which had to wait meanwhile, fall into
+        that join: without an end. So they come one by one, and a join waits for the last of them.
+        """
+        async with asyncio.timeout(PROBE_SECONDS), self._committing:
+            mine = {
+                TopicPartition(self._topic, partition): offset
+                for partition, offset in offsets.items()
+                if partition in self._tokens
+            }
+            if mine:
+                await self._consumer.commit(mine)
+        return bool(mine)
 
     def lag(self, partition: int) -> int | None:
         """Committed records of the source that were not fetched yet, as of the last fetch."""
@@ -204,6 +211,8 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         self._tokens.clear()
         if revoked:
             await self._on_revoke()
+        async with self._committing:
+            pass  # the one on its way, at most PROBE_SECONDS: the join begins after this callback
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Takes note and returns: the group waits for this callback."""
