@@ -1,6 +1,6 @@
 # carewatch: every target sets up what it needs. Try `make`, then `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-broker test-scenarios quick coverage golden bench chaos lint lock clean
+.PHONY: help setup demo test test-pure test-broker test-scenarios quick coverage golden bench chaos fuzz lint lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -48,6 +48,10 @@ bench: setup ## benchmarks; figures are ratios to a baseline of the same run; RE
 chaos: setup ## faults by the dozen under live traffic, then every number checked; ARGS="--help"
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
+fuzz: setup ## coverage-guided fuzzing of every parser, verifier and decoder; ARGS="--minutes N"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/fuzz.txt
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
+
 lint: setup ## format, style, types, architecture, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,7 +60,7 @@ lint: setup ## format, style, types, architecture, spelling
 	$(BIN)/codespell
 
 lock: setup ## resolve requirements/*.in anew into requirements/*.txt, with hashes
-	for part in runtime local dev; do \
+	for part in runtime local dev fuzz; do \
 		$(BIN)/$(LOCK) requirements/$$part.in -o requirements/$$part.txt || exit 1; done
 	cd requirements/asyncapi && npm install --package-lock-only --ignore-scripts --no-audit \
 		--no-fund --omit-lockfile-registry-resolved=true

@@ -13,6 +13,7 @@ import msgspec
 from carewatch.domain.errors import InvalidRecord, Refused
 from carewatch.processors.base import Record
 from carewatch.wire.rows import seal, unseal
+from carewatch.wire.unreadable import UNREADABLE
 
 WINDOW: Final = 1_000
 MOST_IN_WINDOW: Final = 50
@@ -136,5 +137,5 @@ def read_driven(headers: Sequence[tuple[str, bytes]]) -> Driven:
         return Driven()
     try:
         return _decoder.decode(unseal(kept))
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise InvalidRecord("row_version", "the driver's part of the marker") from error

@@ -30,6 +30,7 @@ from carewatch.processors.to_customers import to_customer
 from carewatch.wire import customers, partials, topics
 from carewatch.wire.customers import MOST_HOPS, Clock, Erased, Linked, Told
 from carewatch.wire.partials import ClockRecord
+from carewatch.wire.unreadable import UNREADABLE
 
 _Item = TypeVar("_Item", Place, "_Passed")
 
@@ -96,7 +97,7 @@ class CustomerStage:
                 at = row.key
                 if row.value is not None:
                     self._restore_row(row.key, row.value)
-        except (InvalidRecord, msgspec.MsgspecError) as error:
+        except (InvalidRecord, *UNREADABLE) as error:
             raise Refused(
                 f"care.state.customer partition {self._partition}: the row {at!r} cannot be "
                 f"trusted ({error}). Nothing was changed. Restore the topic from a copy of it."

@@ -40,6 +40,7 @@ from carewatch.processors.rolling import MINUTE, Rolling
 from carewatch.wire import partials, points, rows, topics
 from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.partials import GONE, ClockRecord, Partial
+from carewatch.wire.unreadable import UNREADABLE
 
 SOURCES: Final = ("track", "customer")
 """The stages that send partials; no window is complete before all their clocks are known."""
@@ -112,7 +113,7 @@ class Merge:
                 self._restore_marker(rows.unseal(marker))
         except InvalidRecord as error:
             raise self._refused(at, error.reason) from error
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise self._refused(at, "schema") from error
         if marker is None and self._panes:
             raise self._refused(rows.MARKER_KEY, "no_value")

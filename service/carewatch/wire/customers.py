@@ -13,6 +13,7 @@ from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.facts import Contact
 from carewatch.wire.partials import CLOCK_PREFIX, END_OF_TIME_MS
 from carewatch.wire.partitions import partition_of as partition_of_key
+from carewatch.wire.unreadable import UNREADABLE
 
 VERSION: Final = 1
 MOST_HOPS: Final = 8
@@ -112,7 +113,7 @@ def decode(key: bytes | None, value: bytes | None) -> Record:
         raise InvalidRecord("no_key" if key is None else "no_value")
     try:
         record = _decoder.decode(value)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise InvalidRecord("schema") from error
     if record.version != VERSION:
         raise InvalidRecord("version")

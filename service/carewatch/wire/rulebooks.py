@@ -13,6 +13,7 @@ from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.rulebook import Document
 from carewatch.domain.times import format_time
 from carewatch.wire.envelope import DATASCHEMA, SPECVERSION, RulebookEnvelope, RulebookPublished
+from carewatch.wire.unreadable import UNREADABLE
 
 RULEBOOK_TYPE: Final = "care.rulebook.published"
 SOURCE: Final = "/care/rulebook"
@@ -33,7 +34,7 @@ def decode_document(value: bytes | msgspec.Raw) -> Document:
     """The document of a publication; raises InvalidRecord("schema") if it is none."""
     try:
         return _document.decode(value)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise InvalidRecord("schema", "document of a rulebook") from error
 
 
@@ -70,7 +71,7 @@ def decode_publication(value: bytes) -> RulebookEnvelope:
     """The control record; raises InvalidRecord, also when the hash is not that of the document."""
     try:
         envelope = _envelope.decode(value)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise InvalidRecord("schema", "control record of a rulebook") from error
     if hash_document(bytes(envelope.data.document)) != envelope.data.hash:
         raise InvalidRecord("schema", "hash of a rulebook")
