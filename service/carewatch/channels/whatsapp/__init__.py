@@ -50,7 +50,10 @@ class WhatsApp:
         def change(fields: Fields, path: str) -> Iterator[Draft | Skip]:
             return _change(fields, path, account, request.received_at)
 
-        return meta.each_change(request.json(), "whatsapp_business_account", change)
+        def entry(fields: Fields, path: str) -> Iterator[Draft | Skip]:
+            return meta.each_change(fields, path, change)
+
+        return meta.each_entry(request.json(), "whatsapp_business_account", entry)
 
 
 ADAPTER: Final = WhatsApp()

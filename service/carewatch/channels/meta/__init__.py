@@ -41,24 +41,30 @@ def subscription_challenge(request: RawRequest, secrets: Secrets) -> Reply | Non
     return Reply(text=challenge)
 
 
-def each_change(
+def each_entry(
     body: object,
     expected_object: str,
-    parse_change: Callable[[Fields, str], Iterable[Draft | Skip]],
+    parse_entry: Callable[[Fields, str], Iterable[Draft | Skip]],
 ) -> Iterator[Draft | Skip]:
-    """Walks `entry[] x changes[]` of a verified body."""
-
-    def entry(item: object, path: str) -> Iterator[Draft | Skip]:
-        return each(
-            as_object(item, path).get("changes"),
-            f"{path}.changes",
-            lambda change, at: parse_change(as_object(change, at), at),
-        )
+    """Walks `entry[]` of a verified body; an app that serves several products gets them mixed."""
 
     def document(item: object, path: str) -> Iterator[Draft | Skip]:
         fields = as_object(item, path)
         if need_text(fields, "object") != expected_object:
             return iter((Skip(reason="unmapped", path=f"{path}.object"),))
-        return each(fields.get("entry"), "entry", entry)
+        return each(
+            fields.get("entry"), "entry", lambda entry, at: parse_entry(as_object(entry, at), at)
+        )
 
     return attempt(body, "body", document)
+
+
+def each_change(
+    entry: Fields, path: str, parse_change: Callable[[Fields, str], Iterable[Draft | Skip]]
+) -> Iterator[Draft | Skip]:
+    """Walks `changes[]` of an entry."""
+    return each(
+        entry.get("changes"),
+        f"{path}.changes",
+        lambda change, at: parse_change(as_object(change, at), at),
+    )
