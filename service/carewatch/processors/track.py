@@ -9,8 +9,6 @@ on the log alone.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import msgspec
-
 from carewatch import __version__
 from carewatch.domain import ledger
 from carewatch.domain.contributions import Held, held
@@ -35,6 +33,7 @@ from carewatch.wire.events import Arrived, Gate, Published, Ticked, decode_book,
 from carewatch.wire.partials import ClockRecord
 from carewatch.wire.results import encode_late
 from carewatch.wire.rows import unseal
+from carewatch.wire.unreadable import UNREADABLE
 
 
 class Track:
@@ -96,7 +95,7 @@ class Track:
                 memory = self._memories.known(key)
                 self._timers.set(key, memory.next_timer(self._books))
                 self._panes.rejoin(memory)
-        except (InvalidRecord, msgspec.MsgspecError) as error:
+        except (InvalidRecord, *UNREADABLE) as error:
             raise Refused(
                 f"care.state.track partition {self._partition}: the row {at!r} cannot be trusted "
                 f"({error}). Nothing was changed. Restore the topic from a copy of it."
