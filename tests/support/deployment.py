@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from carewatch.domain.times import parse_time
 from carewatch.local.child import Child, stop_all
+from carewatch.local.cluster import LocalCluster
 from carewatch.local.kafka import LocalKafka
 from carewatch.local.ports import HOST, free_port
 from carewatch.settings import load_settings
@@ -37,10 +38,10 @@ class Stored(NamedTuple):
 
 
 class Deployment:
-    """One Kafka, one gateway, one board and any number of workers, on free ports.
+    """One Kafka, of one node or three, one gateway, one board and any number of workers.
 
-    `settings` are further variables of every process, by their names in the configuration
-    (CAREWATCH_...). Logs of all processes are in `folder`.
+    All are on free ports. `settings` are further variables of every process, by their names in the
+    configuration (CAREWATCH_...). Logs of all processes are in `folder`.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Deployment:
         folder: Path,
         config: Path,
         secrets: Mapping[str, str],
-        kafka: LocalKafka | None = None,
+        kafka: LocalKafka | LocalCluster | None = None,
         **settings: str,
     ) -> None:
         self.folder = folder
@@ -66,6 +67,7 @@ class Deployment:
             "CAREWATCH_GATEWAY_PORT": str(gateway),
             "CAREWATCH_GATEWAY_METRICS_PORT": str(metrics),
             "CAREWATCH_BOARD_PORT": str(board),
+            "CAREWATCH_GATEWAY_SPOOL_DIR": str(folder / "spool"),
             **settings,
         }
         self.ended_early: list[str] = []
@@ -80,12 +82,12 @@ class Deployment:
         """Kafka, topics, rulebook in force, then gateway, one worker and board, all ready."""
         await asyncio.to_thread(self.kafka.start)
         await self.run("topics", "apply")
-        self.first_worker, board = self.worker(), self.start("board")
+        self.first_worker, self.first_board = self.worker(), self.start("board")
         await self.run("rulebook", "publish", "--wait")
-        gateway = self.start("gateway")
-        await gateway.ready(f"{self.gateway_metrics_url}/readyz", timeout_s=READY_S)
+        self.gateway = self.start("gateway")
+        await self.gateway.ready(f"{self.gateway_metrics_url}/readyz", timeout_s=READY_S)
         await self.first_worker.ready()
-        await board.ready(f"{self.board_url}/readyz", timeout_s=READY_S)
+        await self.first_board.ready(f"{self.board_url}/readyz", timeout_s=READY_S)
 
     async def go_down(self) -> None:
         """Ends every process, whatever it is doing."""
@@ -196,21 +198,21 @@ class Worker:
 
     def __init__(self, child: Child, url: str) -> None:
         self.child = child
-        self._url = url
+        self.url = url
 
     async def alive(self) -> None:
         """Waits until it answers at all."""
-        await self.child.ready(f"{self._url}/livez", timeout_s=READY_S)
+        await self.child.ready(f"{self.url}/livez", timeout_s=READY_S)
 
     async def ready(self) -> None:
         """Waits until it owns partitions and has caught up."""
-        await self.child.ready(f"{self._url}/readyz", timeout_s=READY_S)
+        await self.child.ready(f"{self.url}/readyz", timeout_s=READY_S)
 
     async def published(self) -> int:
         """How many records it has committed by its own account."""
         return sum(
             int(sample.value)
-            for family in text_string_to_metric_families(await _get(f"{self._url}/metrics"))
+            for family in text_string_to_metric_families(await _get(f"{self.url}/metrics"))
             for sample in family.samples
             if sample.name == "care_metric_records_published_total"
         )
