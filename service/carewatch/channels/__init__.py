@@ -2,12 +2,20 @@
 
 from typing import Final
 
-from carewatch.channels import chatwoot, generic, whatsapp
+from carewatch.channels import (
+    chatwoot,
+    generic,
+    instagram,
+    messenger,
+    whatsapp,
+)
 from carewatch.channels.base import ChannelAdapter
 
 CHANNELS: Final[tuple[ChannelAdapter, ...]] = (
     generic.ADAPTER,
     chatwoot.ADAPTER,
     whatsapp.ADAPTER,
+    messenger.ADAPTER,
+    instagram.ADAPTER,
 )
 """Every channel: the routes, the contract tests and the labels of the gateway follow from it."""

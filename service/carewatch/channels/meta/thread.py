@@ -35,7 +35,9 @@ class Thread:
         self.account = account
         self._business = business
         self._now = now
-        self.stamp = get_id(item, "timestamp")
+        stamp = item.get("timestamp")
+        unreadable = isinstance(stamp, bool) or not isinstance(stamp, int | str)
+        self.stamp = None if unreadable else str(stamp)
         self.sent_by_business = get_id(get_object(item, "sender"), "id") == business
 
     def person(self, *, outbound: bool) -> CustomerId:
