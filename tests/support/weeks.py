@@ -76,7 +76,8 @@ def week(seed: int, conversations: int, channels: dict[str, Manner]) -> list[Eve
 
 def _tell(telling: _Telling, at: int) -> None:
     """One conversation: asked, perhaps of a bot and in a queue, answered or not, thanked, over."""
-    dice, agent = telling.dice, {"actor": "agent", "actor_key": telling.dice.choice(AGENTS)}
+    dice = telling.dice
+    agent: dict[str, Any] = {"actor": "agent", "actor_key": dice.choice(AGENTS)}
     telling.says(at, priority=dice.choice(("urgent", "normal")))
     if telling.manner is Manner.LATE_NOTICES and dice.random() < 0.5:
         _notify_late(telling, at)
