@@ -1,5 +1,6 @@
 """The composition root: settings -> gateway, worker, board. Nobody else knows everybody."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -15,11 +16,13 @@ from carewatch.engine.sealing import seal_of
 from carewatch.engine.timekeeper import AppendTime, Timekeeper
 from carewatch.exporter.feed import Feed
 from carewatch.exporter.server import BoardServer
-from carewatch.gateway.metrics import GatewayMetrics
+from carewatch.gateway.delivery import Delivery, lanes_by
+from carewatch.gateway.metrics import GatewayMetrics, SpoolMetrics
 from carewatch.gateway.producer import Publisher
 from carewatch.gateway.receive import Receiver, doors_of
 from carewatch.gateway.redrive import Redriver
 from carewatch.gateway.server import Gateway
+from carewatch.gateway.spool import Spool
 from carewatch.processors import PROCESSORS
 from carewatch.settings import Settings
 from carewatch.wall.routes import wall_routes
@@ -40,32 +43,39 @@ def build_gateway(settings: Settings, clock: Clock) -> Gateway:
     """
     metrics = GatewayMetrics(CollectorRegistry(), tuple(channel.name for channel in CHANNELS))
     options = kafka_options(settings.kafka)
-    deadline_ms = settings.gateway.produce_timeout_ms
-    events, dead = (
-        Publisher(
+    seal = seal_of(settings)
+    counts = {
+        name: partition_count(topics.BY_NAME[name], settings.kafka)
+        for name in (topics.EVENTS, topics.DEAD)
+    }
+    publishers = {
+        name: Publisher(
             options,
             name,
-            deadline_ms=deadline_ms,
+            deadline_ms=settings.gateway.produce_timeout_ms,
             max_request_bytes=int(topics.BY_NAME[name].config["max.message.bytes"]),
             client_id=f"carewatch-gateway-{name}",
-            partitions=partition_count(topics.BY_NAME[name], settings.kafka),
+            partitions=count,
         )
-        for name in (topics.EVENTS, topics.DEAD)
-    )
+        for name, count in counts.items()
+    }
+    lane_of = lanes_by(counts)
+    limit_bytes = settings.gateway.spool_limit_bytes
+    folder = Path(settings.gateway.spool_dir)
+    spool = Spool(folder, limit_bytes, seal, lane_of) if limit_bytes else None
+    delivery = Delivery(publishers, lane_of, spool, seal)
+    metrics.registry.register(SpoolMetrics(spool, clock))
     receiver = Receiver(
-        doors_of(settings, CHANNELS),
-        CHANNELS,
-        events=events,
-        dead=dead,
-        seal=seal_of(settings),
-        metrics=metrics,
+        doors_of(settings, CHANNELS), CHANNELS, stores=delivery, seal=seal, metrics=metrics
     )
     keeper = (
         Timekeeper(clock, AppendTime(options), lambda ms: metrics.clock_ahead.set(ms / 1000))
         if isinstance(clock, SteadyClock)
         else None
     )
-    return Gateway(settings.gateway, clock, receiver, (events, dead), metrics, keeper)
+    return Gateway(
+        settings.gateway, clock, receiver, delivery, tuple(publishers.values()), metrics, keeper
+    )
 
 
 def wire_worker(settings: Settings) -> "faust.App":

@@ -91,6 +91,17 @@ class GatewaySettings(_Strict, frozen=True):
     read_timeout_ms: Annotated[
         Millis, Meta(description="a request must have arrived whole by then")
     ] = 10_000
+    spool_dir: Annotated[
+        str, Meta(description="folder for events while Kafka is away; one gateway each, on a disk")
+    ] = "data/spool"
+    spool_limit_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_099_511_627_776,
+            description="most that waits there; beyond it 503 with Retry-After, at 0 at once",
+        ),
+    ] = 268_435_456
 
 
 class WorkerSettings(_Strict, frozen=True):
@@ -132,7 +143,8 @@ class AccountSettings(_Strict, frozen=True):
 
     `secrets` are resolved references, several at once while they are rotated. `match` holds what
     the body must name (phone_number_id, account_id), so that a validly signed event of another
-    account is refused.
+    account is refused. `spool: false` is for providers that send again for hours: while Kafka is
+    away they are told to, and nothing of them waits on a disk here.
     """
 
     channel: str
@@ -144,6 +156,7 @@ class AccountSettings(_Strict, frozen=True):
     messages_from: str | None = None
     lifecycle_from: str | None = None
     api_sender: Literal["agent", "bot", "system"] = "agent"
+    spool: bool = True
     options: dict[str, str] = {}
 
 

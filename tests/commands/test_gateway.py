@@ -17,12 +17,13 @@ EXAMPLE = Path(__file__).parents[2] / "deploy" / "config"
 
 
 def environ(**more: str) -> dict[str, str]:
-    """The example's variables, and a Kafka that is not there."""
+    """The example's variables, a Kafka that is not there, and no spool."""
     lines = (EXAMPLE / ".env.example").read_text().splitlines()
     example = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     ports = {"CAREWATCH_GATEWAY_PORT": "0", "CAREWATCH_GATEWAY_METRICS_PORT": "0"}
     kafka = {"CAREWATCH_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
-    return {**os.environ, **example, **ports, **kafka, **more}
+    spool = {"CAREWATCH_GATEWAY_SPOOL_LIMIT_BYTES": "0"}
+    return {**os.environ, **example, **ports, **kafka, **spool, **more}
 
 
 @contextmanager

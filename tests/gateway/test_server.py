@@ -38,7 +38,13 @@ def settings(bootstrap_servers: str, **gateway: int) -> Settings:
     return Settings(
         kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, partitions=COUNTS["care.events"]),
         gateway=GatewaySettings(
-            **{"port": 0, "metrics_port": 0, "body_limit_bytes": SMALL, **gateway}  # type: ignore[arg-type]
+            **{
+                "port": 0,
+                "metrics_port": 0,
+                "body_limit_bytes": SMALL,
+                "spool_limit_bytes": 0,
+                **gateway,
+            }  # type: ignore[arg-type]
         ),
         accounts=hooks.account_settings(),
         privacy=hooks.PRIVACY,

@@ -24,7 +24,10 @@ PORTS = Ports(
 
 def child_of(folder: Path, *arguments: str) -> Child:
     return Child(
-        arguments[0], list(arguments), environ=demo_environ(os.environ, PORTS), folder=folder
+        arguments[0],
+        list(arguments),
+        environ=demo_environ(os.environ, PORTS, folder),
+        folder=folder,
     )
 
 

@@ -61,6 +61,7 @@ def test_settings_of_another_carewatch_do_not_leak_in() -> None:
             "CAREWATCH_CONFIG": "/etc/carewatch",
         },
         USUAL_PORTS,
+        Path("/demo"),
     )
 
     assert environ["PATH"] == "/bin"
@@ -71,11 +72,12 @@ def test_settings_of_another_carewatch_do_not_leak_in() -> None:
 
 
 def test_the_children_see_the_demos_ports() -> None:
-    environ = demo_environ({}, USUAL_PORTS)
+    environ = demo_environ({}, USUAL_PORTS, Path("/demo"))
 
     settings = load_settings(None, environ)
 
     assert settings.gateway.port == USUAL_PORTS.gateway
+    assert settings.gateway.spool_dir == "/demo/spool"
     assert settings.gateway.metrics_port == USUAL_PORTS.gateway_metrics
     assert settings.worker.metrics_port == USUAL_PORTS.worker_metrics
     assert settings.board.port == USUAL_PORTS.board

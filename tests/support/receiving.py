@@ -9,13 +9,16 @@ from carewatch.channels import CHANNELS
 from carewatch.channels.base import ChannelAdapter
 from carewatch.channels.outcomes import ItemOutcome, RequestOutcome
 from carewatch.engine.sealing import Seal
+from carewatch.gateway.delivery import Delivery, lanes_by
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Outgoing, Unavailable
 from carewatch.gateway.receive import Receiver, doors_of
 from carewatch.settings import Settings
 from carewatch.wire.envelope import decode_envelope
+from carewatch.wire.topics import DEAD, EVENTS
 from support import hooks
 
+lane_of = lanes_by({EVENTS: 4, DEAD: 1})
 SETTINGS = Settings(accounts=hooks.account_settings(), privacy=hooks.PRIVACY)
 
 GENERIC_ONLY = Settings(accounts=hooks.account_settings()[:1], privacy=hooks.PRIVACY)
@@ -27,6 +30,7 @@ class Topic:
 
     records: list[Outgoing] = field(default_factory=list)
     unready: str | None = None
+    was_ready: bool = True
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
         if self.unready:
@@ -50,8 +54,7 @@ class Lab:
         self.receiver = Receiver(
             doors_of(settings, channels),
             channels,
-            events=self.events,
-            dead=self.dead,
+            stores=Delivery({EVENTS: self.events, DEAD: self.dead}, lane_of, None, self.seal),
             seal=self.seal,
             metrics=GatewayMetrics(self.registry, tuple(c.name for c in CHANNELS)),
         )

@@ -15,6 +15,8 @@ class RequestOutcome(StrEnum):
     """Verified, and holds nothing that care metrics need (typing, a ping, an empty batch)."""
     DEAD_LETTERED = "dead_lettered"
     """Verified, but something in it was not understood: kept in `care.dead`, the rest is stored."""
+    SPOOLED = "spooled"
+    """Verified and taken apart like the others; part of it is safe on disk, not in Kafka yet."""
     CHALLENGED = "challenged"
     """A handshake of the provider, answered."""
     UNVERIFIED = "unverified"
@@ -31,8 +33,10 @@ class RequestOutcome(StrEnum):
     TOO_LARGE = "too_large"
     ENCODED = "encoded"
     """A `Content-Encoding`: never unpacked, since a small bomb would cost seconds."""
+    OVER_RATE = "over_rate"
+    """Genuine, but more than the account's `rate_limit_per_second`."""
     UNAVAILABLE = "unavailable"
-    """Kafka did not acknowledge in time: the provider keeps the event and sends it again."""
+    """Safe nowhere, neither in Kafka nor in the spool: the provider keeps it and sends it again."""
     FAULT = "fault"
     """A bug in carewatch; the provider sends it again."""
 
@@ -41,6 +45,7 @@ STATUS: Final[dict[RequestOutcome, int]] = {
     RequestOutcome.PUBLISHED: 200,
     RequestOutcome.IGNORED: 200,
     RequestOutcome.DEAD_LETTERED: 200,
+    RequestOutcome.SPOOLED: 200,
     RequestOutcome.CHALLENGED: 200,
     RequestOutcome.UNVERIFIED: 401,
     RequestOutcome.STALE: 401,
@@ -50,6 +55,7 @@ STATUS: Final[dict[RequestOutcome, int]] = {
     RequestOutcome.CUT_OFF: 400,
     RequestOutcome.TOO_LARGE: 413,
     RequestOutcome.ENCODED: 415,
+    RequestOutcome.OVER_RATE: 429,
     RequestOutcome.UNAVAILABLE: 503,
     RequestOutcome.FAULT: 500,
 }
@@ -58,7 +64,7 @@ STATUS: Final[dict[RequestOutcome, int]] = {
 
 class ItemOutcome(StrEnum):
     PUBLISHED = "published"
-    """An event, acknowledged by Kafka."""
+    """An event, acknowledged by Kafka or safe in the spool."""
     REPEATED = "repeated"
     """Acknowledged before under the same id, and of a kind that repeats with every message."""
     IGNORED = "ignored"

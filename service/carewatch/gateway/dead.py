@@ -46,5 +46,20 @@ def dead_letter(
     return Outgoing(None, seal.close(body) if seal else body, received_at, headers)
 
 
+def dead_record(record: Outgoing, topic: str, partition: int, *, seal: Seal | None) -> Outgoing:
+    """The record of `care.dead` for a record that Kafka does not take for its size."""
+    headers = dead_headers(
+        reason="too_large",
+        stage="gateway",
+        kind="record",
+        original_topic=topic,
+        original_partition=partition,
+        ingest_ts=record.timestamp,
+        code_version=__version__,
+    )
+    value = seal.close(record.value) if seal else record.value
+    return Outgoing(record.key, value, record.timestamp, headers)
+
+
 def _text(value: bytes) -> str:
     return base64.b64encode(value).decode("ascii")

@@ -1,11 +1,16 @@
 """Process metrics of the gateway, on an injected registry, every label set there from the start."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from carewatch import __version__
 from carewatch.channels.outcomes import ItemOutcome, RequestOutcome
+from carewatch.clock import Clock
+from carewatch.gateway.spool import Spool
 from carewatch.wire.dead import REASONS
 
 OTHER: Final = "other"
@@ -65,3 +70,32 @@ class GatewayMetrics:
                 self.items.labels(channel=channel, outcome=item.value)
         for reason in REASONS:
             self.invalid.labels(reason=reason)
+
+
+class SpoolMetrics(Collector):
+    """What waits in the spool, asked at the scrape; all at zero without one."""
+
+    def __init__(self, spool: Spool | None, clock: Clock) -> None:
+        self._spool = spool
+        self._clock = clock
+
+    def collect(self) -> Iterable[Metric]:
+        """Every family of the spool."""
+        spool = self._spool
+        oldest_at = spool.oldest_at if spool else None
+        age_ms = 0 if oldest_at is None else max(0, self._clock() - oldest_at)
+        for name, says, value in (
+            ("records", "Records that wait in the spool for Kafka.", spool and spool.records),
+            ("bytes", "Bytes of the spool on disk.", spool and spool.size),
+            ("limit_bytes", "Most that the spool takes; 0: none.", spool and spool.limit_bytes),
+            ("oldest_seconds", "How long the oldest record has waited, else 0.", age_ms / 1000),
+        ):
+            yield GaugeMetricFamily(f"care_spool_{name}", says, value=value or 0)
+        for name, says, value in (
+            ("written", "Records that went to the spool.", spool and spool.written),
+            ("torn", "Ends of files that a killed process left half-written: never acknowledged.",
+             spool and spool.torn),
+            ("damaged", "Places in its files that came back other than they were written: lost.",
+             spool and spool.damaged),
+        ):  # fmt: skip
+            yield CounterMetricFamily(f"care_spool_{name}", says, value=value or 0)

@@ -65,6 +65,8 @@ class Publisher:
         self._client_id = client_id
         self._partitions = partitions
         self._producer: AIOKafkaProducer | None = None
+        self.was_ready = False
+        """Whether it was connected at least once: the topic is as it should be, or was."""
         self._broken = asyncio.Event()
         self._reason = "not connected to Kafka yet"
         self._silent_since: float | None = None
@@ -153,6 +155,7 @@ class Publisher:
             self._silent_since = None
             self._broken.clear()
             self._producer = producer
+            self.was_ready = True
             logger.info("publishing to %s", self._topic)
             await self._broken.wait()
 

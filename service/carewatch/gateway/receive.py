@@ -1,13 +1,12 @@
 """What becomes of one request: verified, parsed, published, answered. No HTTP in here.
 
 Order matters: nothing of an unverified body is parsed or stored, and nothing is answered with a
-success before Kafka acknowledged it.
+success before it is safe (`delivery`).
 """
 
 import asyncio
 import logging
 import secrets as entropy
-import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,14 +27,17 @@ from carewatch.channels.outcomes import STATUS, ItemOutcome, RequestOutcome
 from carewatch.channels.verify import Hmac, Special, Verdict, verify
 from carewatch.domain.errors import ConfigError, InvalidRecord
 from carewatch.engine.sealing import Seal
+from carewatch.gateway.bugs import log_bug
 from carewatch.gateway.dead import dead_letter
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.normalise import normalise, speaks_for
 from carewatch.gateway.producer import Outgoing, Unavailable
 from carewatch.gateway.pseudonyms import Pseudonyms, pseudonyms_of
+from carewatch.gateway.spool import Addressed
 from carewatch.settings import AccountSettings, Settings
 from carewatch.wire.dead import encode_remembered
 from carewatch.wire.envelope import CONTENT_TYPE, encode_event
+from carewatch.wire.topics import DEAD, EVENTS
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +59,10 @@ _ITEM: Final[dict[SkipReason, ItemOutcome]] = {
 }
 
 
-class Publishes(Protocol):
-    """A `producer.Publisher`, or a list in tests."""
+class Stores(Protocol):
+    """A `delivery.Delivery`."""
 
-    @property
-    def unready(self) -> str | None: ...
-    async def publish(self, records: Sequence[Outgoing]) -> None: ...
+    async def store(self, records: Sequence[Addressed], *, spool: bool) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +73,8 @@ class Door:
     account: Account
     secrets: Secrets = field(repr=False)
     hide: Pseudonyms = field(repr=False)
+    spool: bool = True
+    """Whether its events may wait on disk while Kafka is away; else the provider keeps them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,7 @@ def doors_of(settings: Settings, channels: Sequence[ChannelAdapter]) -> dict[tup
             ),
             secrets=secrets,
             hide=pseudonyms_of(settings.privacy, account.tenant, account.channel, account.account),
+            spool=account.spool,
         )
     return doors
 
@@ -159,8 +162,7 @@ class Receiver:
         doors: dict[tuple[str, str], Door],
         channels: Sequence[ChannelAdapter],
         *,
-        events: Publishes,
-        dead: Publishes,
+        stores: Stores,
         seal: Seal | None,
         metrics: GatewayMetrics,
     ) -> None:
@@ -170,8 +172,7 @@ class Receiver:
         # Nobody knows this secret, so verifying with it is the work of a wrong signature. It is
         # base64, which every scheme can use.
         self._decoy_secrets = Secrets(signing=(entropy.token_hex(32),))
-        self._events = events
-        self._dead = dead
+        self._stores = stores
         self._seal = seal
         self._metrics = metrics
         self._acknowledged: OrderedDict[str, None] = OrderedDict()
@@ -188,7 +189,7 @@ class Receiver:
         except Unavailable:
             return _answer(RequestOutcome.UNAVAILABLE)
         except Exception as error:  # noqa: BLE001 - a bug: the provider keeps the event
-            _report(error, self.label(channel))
+            log_bug(f"channel {self.label(channel)}", error)
             return _answer(RequestOutcome.FAULT)
 
     def label(self, channel: str) -> str:
@@ -237,9 +238,7 @@ class Receiver:
             for event_id, record in parsed.events
             if event_id not in self._acknowledged
         }
-        work = []
-        if fresh:
-            work.append(self._events.publish(list(fresh.values())))
+        records: list[Addressed] = [(EVENTS, record) for record in fresh.values()]
         if parsed.dead is not None:
             letter = dead_letter(
                 request.body,
@@ -250,22 +249,22 @@ class Receiver:
                 received_at=request.received_at,
                 remembered=encode_remembered(request.headers, door.channel.remembers),
             )
-            work.append(self._dead.publish([letter]))
-        if work:
+            records.append((DEAD, letter))
+        spooled = False
+        if records:
             with self._metrics.publish_seconds.time():
-                for failure in await asyncio.gather(*work, return_exceptions=True):
-                    if isinstance(failure, BaseException):
-                        raise failure
+                spooled = await self._stores.store(records, spool=door.spool)
 
         self._remember(parsed.repeated & fresh.keys())
         counted = list(parsed.skipped)
         for event_id, _ in parsed.events:
             counted.append(ItemOutcome.PUBLISHED if event_id in fresh else ItemOutcome.REPEATED)
-        for outcome in counted:
-            self._metrics.items.labels(door.channel.name, outcome.value).inc()
+        for item in counted:
+            self._metrics.items.labels(door.channel.name, item.value).inc()
         for reason in parsed.invalid:
             self._metrics.invalid.labels(reason).inc()
-        return Answer(outcome=parsed.outcome, reply=door.channel.success)
+        outcome = RequestOutcome.SPOOLED if spooled else parsed.outcome
+        return Answer(outcome=outcome, reply=door.channel.success)
 
     def _remember(self, event_ids: set[str]) -> None:
         for event_id in event_ids:
@@ -312,7 +311,7 @@ def _parse(door: Door, request: RawRequest) -> _Parsed:
         parsed.skipped.append(ItemOutcome.INVALID)
         parsed.invalid.append(error.reason)
     except Exception as error:  # noqa: BLE001 - a bug that would fail at every retry: keep the body
-        _report(error, door.channel.name)
+        log_bug(f"channel {door.channel.name}", error)
         parsed.skipped.append(ItemOutcome.INVALID)
         parsed.invalid.append("error")
     return parsed
@@ -328,12 +327,6 @@ def parse_again(
     request = RawRequest(method="POST", url="", headers=headers, body=body, received_at=received_at)
     parsed = _parse(door, request)
     return [record for _, record in parsed.events], parsed.dead
-
-
-def _report(error: Exception, channel: str) -> None:
-    """Logs where a bug struck. Not its text: exceptions quote what they choke on."""
-    where = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("bug at channel %s: %s at\n%s", channel, type(error).__name__, where)
 
 
 def _take(parsed: _Parsed, item: Draft | Skip, door: Door, request: RawRequest) -> None:

@@ -13,6 +13,7 @@ from carewatch.channels.outcomes import STATUS, RequestOutcome
 from carewatch.clock import Clock
 from carewatch.domain.errors import ConfigError
 from carewatch.engine.timekeeper import Timekeeper
+from carewatch.gateway.delivery import Delivery
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Publisher
 from carewatch.gateway.receive import Receiver
@@ -41,6 +42,7 @@ class Gateway:
         settings: GatewaySettings,
         clock: Clock,
         receiver: Receiver,
+        delivery: Delivery,
         publishers: tuple[Publisher, ...],
         metrics: GatewayMetrics,
         timekeeper: Timekeeper | None = None,
@@ -48,6 +50,7 @@ class Gateway:
         self._settings = settings
         self._clock = clock
         self._receiver = receiver
+        self._delivery = delivery
         self._publishers = publishers
         self._metrics = metrics
         self._timekeeper = timekeeper
@@ -58,7 +61,11 @@ class Gateway:
         self.metrics_url = ""
 
     async def start(self) -> None:
-        """Listens; connects to Kafka in the background. Raises ConfigError for a taken port."""
+        """Listens; connects to Kafka in the background.
+
+        Raises ConfigError for a taken port and for a folder that cannot be the spool.
+        """
+        await self._delivery.start()
         for publisher in self._publishers:
             publisher.start()
         if self._timekeeper is not None:
@@ -87,6 +94,7 @@ class Gateway:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
             self._keeping = None
+        await self._delivery.stop()
         await asyncio.gather(*(publisher.stop() for publisher in self._publishers))
 
     async def _listen(self, app: web.Application, host: str, port: int, setting: str) -> str:
@@ -122,7 +130,7 @@ class Gateway:
         )
         response.headers.update(reply.headers)
         response.headers["Server"] = "carewatch"  # no versions for attackers
-        if outcome is RequestOutcome.UNAVAILABLE:
+        if outcome in (RequestOutcome.UNAVAILABLE, RequestOutcome.OVER_RATE):
             response.headers["Retry-After"] = str(RETRY_AFTER_S)
         if outcome is RequestOutcome.WRONG_METHOD:
             response.headers["Allow"] = "GET, POST"
@@ -176,12 +184,11 @@ class Gateway:
 
     async def _ready(self, request: web.Request) -> web.Response:
         del request
-        reasons = [reason for p in self._publishers if (reason := p.unready) is not None]
+        ready, reasons = self._delivery.readiness(self._clock())
         if self._timekeeper is not None and self._timekeeper.unready is not None:
+            ready = False
             reasons.append(self._timekeeper.unready)
-        return web.json_response(
-            {"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200
-        )
+        return web.json_response({"ready": ready, "reasons": reasons}, status=200 if ready else 503)
 
     async def _expose(self, request: web.Request) -> web.Response:
         del request

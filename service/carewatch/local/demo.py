@@ -96,7 +96,7 @@ class _Demo:
         self._options = options
         self._screen = screen
         self._kafka = kafka
-        self._environ = demo_environ(os.environ, options.ports)
+        self._environ = demo_environ(os.environ, options.ports, options.folder)
         self._kafka_settings = load_settings(demo_config.FOLDER, self._environ).kafka
         self._manifest = options.folder / "manifest.json"
         self._lasting: list[Child] = []

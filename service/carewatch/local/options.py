@@ -63,7 +63,7 @@ def refuse_used_folder(folder: Path) -> None:
         )
 
 
-def demo_environ(environ: Mapping[str, str], ports: Ports) -> dict[str, str]:
+def demo_environ(environ: Mapping[str, str], ports: Ports, folder: Path) -> dict[str, str]:
     """What the children see: settings of the person's own carewatch must not leak in."""
     kept = {
         name: value
@@ -80,4 +80,5 @@ def demo_environ(environ: Mapping[str, str], ports: Ports) -> dict[str, str]:
         "CAREWATCH_GATEWAY_METRICS_PORT": str(ports.gateway_metrics),
         "CAREWATCH_WORKER_METRICS_PORT": str(ports.worker_metrics),
         "CAREWATCH_BOARD_PORT": str(ports.board),
+        "CAREWATCH_GATEWAY_SPOOL_DIR": str(folder / "spool"),
     }
