@@ -75,7 +75,7 @@ def test_shared_secrets_are_stated(verifier: Verifier, secrets: Secrets, expecte
 
 @pytest.mark.parametrize(
     ("form", "expected"),
-    [("s", "1767607500"), ("ms", "1767607500000"), ("iso", "2026-01-05T10:05:00.000Z")],
+    [("s", "1767607500"), ("ms", "1767607500000"), ("iso", "2026-01-05T10:05:00Z")],
 )
 def test_the_time_is_written_in_the_schemes_form(form: str, expected: str) -> None:
     scheme = Hmac("x-signature", signed="{ts}{body}", ts="x-time", ts_form=form)  # type: ignore[arg-type]

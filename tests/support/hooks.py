@@ -124,17 +124,17 @@ def secrets(channel: str, *signing: str) -> Secrets:
     return Secrets(signing=signing or (SECRETS[channel],), token=TOKENS[channel])
 
 
-def parse(channel: str, body: bytes) -> list[Draft | Skip]:
-    return list(adapter(channel).parse(request(channel, body), ACCOUNTS[channel]))
+def parse(channel: str, body: bytes, *, now: int = NOW) -> list[Draft | Skip]:
+    return list(adapter(channel).parse(request(channel, body, now=now), ACCOUNTS[channel]))
 
 
-def events(channel: str, body: bytes) -> Iterator[Envelope | Skip]:
-    """The events of a body; what became none stays a Skip."""
-    for item in parse(channel, body):
+def events(channel: str, body: bytes, *, now: int = NOW) -> Iterator[Envelope | Skip]:
+    """The events of a body that arrives `now`; what became none stays a Skip."""
+    for item in parse(channel, body, now=now):
         if isinstance(item, Skip):
             yield item
         else:
-            yield normalise(item, adapter(channel), ACCOUNTS[channel], hide(channel), NOW)
+            yield normalise(item, adapter(channel), ACCOUNTS[channel], hide(channel), now)
 
 
 def account_settings() -> tuple[AccountSettings, ...]:

@@ -89,4 +89,4 @@ def _written(scheme: Hmac, now: int) -> str:
         case "ms":
             return str(now)
         case "iso":
-            return format_time(now // 1000 * 1000)
+            return format_time(now // 1000 * 1000).replace(".000Z", "Z")
