@@ -8,7 +8,11 @@ from pathlib import Path
 
 import click
 
-from chaos.run import Report, chaos
+from carewatch.engine.failpoints import FAILPOINTS
+from carewatch.local.cluster import SIZE
+from chaos.plan import plan
+from chaos.report import Report
+from chaos.run import chaos
 from chaos.summary import write_summary
 
 
@@ -17,6 +21,8 @@ from chaos.summary import write_summary
               help="How many; sixty take about five minutes.")  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same plan.")
 @click.option("--workers", type=click.IntRange(1, 3), default=2, show_default=True)
+@click.option("--brokers", type=click.Choice(["1", str(SIZE)]), default="1", show_default=True,
+              help="With three some are always there, and leaders move.")  # fmt: skip
 @click.option("--rate", type=click.IntRange(1), default=40, show_default=True,
               help="Deliveries a second.")  # fmt: skip
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=None,
@@ -31,6 +37,7 @@ def main(
     faults: int,
     seed: int,
     workers: int,
+    brokers: str,
     rate: int,
     report: Path | None,
     append: Path | None,
@@ -40,7 +47,8 @@ def main(
 
     Workers die by SIGKILL at any moment and at every failpoint, freeze longer than their session,
     restart, join and leave; Kafka is killed and restarted; a proxy delays, stalls, resets and cuts
-    requests, all of them or one kind. Afterwards the totals must be what the simulator says, every
+    requests, all of them or one kind. With three brokers these are killed, frozen and cut off from
+    each other while two go on. Afterwards the totals must be what the simulator says, every
     result must be there once, all must equal an undisturbed replay of the log, and the independent
     oracle (`carewatch verify`) must find no difference.
     """
@@ -50,9 +58,10 @@ def main(
         done, _ = asyncio.run(
             chaos(
                 folder,
-                faults=faults,
+                list(plan(seed, faults, tuple(FAILPOINTS), brokers=int(brokers))),
                 seed=seed,
                 workers=workers,
+                brokers=int(brokers),
                 rate=rate,
                 say=lambda text: click.echo(text, err=True),
             )
@@ -77,12 +86,14 @@ def _summary(done: Report) -> str:
     document = done.document()
     wrong = [f"  {name}: {', '.join(found)}" for name, found in done.differences.items() if found]
     head = f"{document['faults']} faults with seed {done.seed} in {done.seconds} s"
+    head += f" ({done.missed} found nobody)" if done.missed else ""
     judged = ", ".join(f"{name} {count}" for name, count in done.oracle.get("compared", {}).items())
     seen = f"{done.events} events, {done.results} results, {done.aborted_records} aborted records"
+    struck = f"{done.spoiled_requests} requests spoiled, {done.leader_moves} leaders moved"
     return "\n".join(
         [
             f"{head}: {document['verdict']}",
-            f"  {seen}, {done.spoiled_requests} requests spoiled",
+            f"  {seen}, {struck}",
             f"  workers ended by status: {done.deaths}; caught up in {done.catch_up_s} s",
             f"  compared by the oracle: {judged or 'nothing'}",
             *wrong,

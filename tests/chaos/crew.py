@@ -6,9 +6,11 @@ import signal
 from collections import Counter
 from dataclasses import dataclass
 
+from carewatch.domain.errors import Refused
 from support.deployment import Deployment, Worker
 
 LOOK_S = 0.1
+ROLL_S = 60
 
 
 @dataclass
@@ -38,6 +40,10 @@ class Crew:
         """The numbers of the slots in which a worker is to run."""
         return [slot.number for slot in self._slots if slot.wanted]
 
+    def working(self) -> list[tuple[int, Worker]]:
+        """The workers that are there now, with the numbers of their slots."""
+        return [(slot.number, slot.worker) for slot in self._slots if slot.worker is not None]
+
     async def supervise(self) -> None:
         """Starts and restarts until it is cancelled."""
         while True:
@@ -58,49 +64,87 @@ class Crew:
         slot.worker = self._deployment.worker(slot=str(slot.number), **settings)
         self.started += 1
 
-    def join(self, number: int) -> None:
-        """One more worker, if that slot was empty."""
-        self._slots[number % len(self._slots)].wanted = True
-
-    def leave(self, number: int) -> None:
-        """That worker ends in order, unless it is the last one."""
+    def join(self, number: int) -> bool:
+        """One more worker, if that slot was empty; whether it was."""
         slot = self._slots[number % len(self._slots)]
-        if slot.wanted and len(self.wanted) > 1:
-            slot.wanted = False
-            self._ask_to_stop(slot)
+        joins, slot.wanted = not slot.wanted, True
+        return joins
 
-    def restart(self, number: int) -> None:
-        """SIGTERM; the supervisor starts it again."""
-        self._ask_to_stop(self._pick(number))
+    def leave(self, number: int) -> bool:
+        """That worker ends in order, unless it has left or is the last one; whether it does."""
+        slot = self._slots[number % len(self._slots)]
+        if not slot.wanted or len(self.wanted) == 1:
+            return False
+        slot.wanted = False
+        self._ask_to_stop(slot)
+        return True
 
-    def kill(self, number: int, failpoints: str = "") -> None:
-        """SIGKILL; the next one in that slot may carry failpoints."""
+    def restart(self, number: int) -> bool:
+        """SIGTERM; the supervisor starts it again. Whether there was one to be told."""
+        return self._ask_to_stop(self._pick(number))
+
+    async def roll(self) -> bool:
+        """SIGTERM to each in turn, as an upgrade does it: the next one when the new one is ready.
+
+        Whether all came to be ready in time; that a run goes on nevertheless is judged at its end.
+        """
+        try:
+            async with asyncio.timeout(ROLL_S):
+                for slot in [slot for slot in self._slots if slot.wanted]:
+                    await self._replace(slot)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _replace(self, slot: _Slot) -> None:
+        former = slot.worker
+        self._ask_to_stop(slot)
+        while True:
+            while (successor := slot.worker) is None or successor is former:
+                await asyncio.sleep(LOOK_S)
+            try:
+                return await successor.ready()
+            except Refused:
+                former = successor  # it has ended: the supervisor starts another
+
+    def kill(self, number: int, failpoints: str = "") -> bool:
+        """SIGKILL, and the next one in that slot carries the failpoints. Whether anything dies."""
         slot = self._pick(number)
         slot.failpoints = failpoints
         if slot.worker is not None:
             slot.worker.kill()
+        return slot.worker is not None or failpoints != ""
 
-    async def freeze(self, number: int, seconds: float) -> None:
-        """SIGSTOP for so long: a worker that others take for dead, and that wakes up again."""
+    async def freeze(self, number: int, seconds: float) -> bool:
+        """SIGSTOP for so long: a worker that others take for dead, and that wakes up again.
+
+        Whether there was one to be stopped.
+        """
         slot = self._pick(number)
         pid = slot.worker.child.program_pid if slot.worker is not None else None
-        if pid is None:
-            return
-        if not _signal(pid, signal.SIGSTOP):
-            return
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            _signal(pid, signal.SIGCONT)
+        return pid is not None and await frozen(pid, seconds)
 
     def _pick(self, number: int) -> _Slot:
         wanted = self.wanted
         return self._slots[wanted[number % len(wanted)]]
 
     @staticmethod
-    def _ask_to_stop(slot: _Slot) -> None:
-        if slot.worker is not None:
-            slot.worker.child.ask_to_stop()
+    def _ask_to_stop(slot: _Slot) -> bool:
+        if slot.worker is None:
+            return False
+        slot.worker.child.ask_to_stop()
+        return True
+
+
+async def frozen(pid: int, seconds: float) -> bool:
+    """Stands still for so long, SIGSTOP to SIGCONT; False when it had ended before."""
+    if not _signal(pid, signal.SIGSTOP):
+        return False
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        _signal(pid, signal.SIGCONT)
+    return True
 
 
 def _signal(pid: int, number: signal.Signals) -> bool:

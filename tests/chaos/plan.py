@@ -8,14 +8,19 @@ from typing import Final, Literal
 from chaos.proxy import APIS, SPOILS
 
 Kind = Literal[
-    "kill", "failpoint", "freeze", "restart", "join", "leave", "broker_kill", "broker_restart",
-    "network",
+    "kill", "failpoint", "freeze", "restart", "rolling", "join", "leave", "network",
+    "broker_kill", "broker_restart", "broker_freeze", "isolate",
 ]  # fmt: skip
 
 _WEIGHTS: Final[dict[Kind, int]] = {
-    "kill": 26, "failpoint": 22, "freeze": 8, "restart": 8, "join": 6, "leave": 6,
+    "kill": 26, "failpoint": 22, "freeze": 8, "restart": 6, "rolling": 2, "join": 6, "leave": 6,
     "broker_kill": 2, "broker_restart": 2, "network": 20,
 }  # fmt: skip
+
+_WEIGHTS_OF_A_CLUSTER: Final[dict[Kind, int]] = _WEIGHTS | {
+    "broker_kill": 14, "broker_restart": 6, "broker_freeze": 8, "isolate": 8,
+}  # fmt: skip
+"""With three brokers one may be lost at any time, frozen, or cut off from its peers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,7 @@ class Fault:
     kind: Kind
     after_ms: int
     worker: int = 0
+    broker: int = 0
     lasts_ms: int = 0
     failpoint: str = ""
     nth: int = 1
@@ -37,13 +43,16 @@ class Fault:
         return {key: value for key, value in asdict(self).items() if value not in ("", 0)}
 
 
-def plan(seed: int, count: int, failpoints: tuple[str, ...]) -> Iterator[Fault]:
+def plan(
+    seed: int, count: int, failpoints: tuple[str, ...], *, brokers: int = 1
+) -> Iterator[Fault]:
     """`count` faults. Every failpoint comes before any comes again, in an order of the seed."""
     random = Random(seed)
-    kinds = list(_WEIGHTS)
+    weights = _WEIGHTS if brokers == 1 else _WEIGHTS_OF_A_CLUSTER
+    kinds = list(weights)
     waiting: list[str] = []
     for number in range(count):
-        [kind] = random.choices(kinds, [_WEIGHTS[kind] for kind in kinds])
+        [kind] = random.choices(kinds, list(weights.values()))
         if kind == "failpoint" and not waiting:
             waiting = random.sample(failpoints, len(failpoints))
         network = kind == "network"
@@ -52,6 +61,7 @@ def plan(seed: int, count: int, failpoints: tuple[str, ...]) -> Iterator[Fault]:
             kind=kind,
             after_ms=random.randrange(200, 3500),
             worker=random.randrange(3),
+            broker=random.randrange(brokers),
             lasts_ms=_lasting(random, kind),
             failpoint=waiting.pop() if kind == "failpoint" else "",
             nth=random.randrange(1, 6),
@@ -61,7 +71,8 @@ def plan(seed: int, count: int, failpoints: tuple[str, ...]) -> Iterator[Fault]:
 
 
 def _lasting(random: Random, kind: Kind) -> int:
-    """How long a fault lasts; a freeze is longer than the session timeout of the run."""
+    """How long a fault lasts; a freeze is longer than the session timeouts, of workers and of
+    brokers, and peers are apart for longer than a replica counts as in sync."""
     match kind:
         case "freeze":
             return random.randrange(2500, 6000)
@@ -69,5 +80,7 @@ def _lasting(random: Random, kind: Kind) -> int:
             return random.randrange(300, 3500)
         case "broker_kill" | "broker_restart":
             return random.randrange(100, 3000)
+        case "broker_freeze" | "isolate":
+            return random.randrange(4000, 8000)
         case _:
             return 0

@@ -48,6 +48,13 @@ def write_summary(reports: Path) -> Path:
     return target
 
 
+def add(reports: Path, other: Path) -> None:
+    """Appends what another list has and this one has not."""
+    known = json.loads(reports.read_text(encoding="utf-8"))
+    more = [one for one in json.loads(other.read_text(encoding="utf-8")) if one not in known]
+    reports.write_text(json.dumps([*known, *more], indent=2) + "\n", encoding="utf-8")
+
+
 def read_reports(reports: Path) -> tuple[list[Document], list[Document]]:
     """The reports, and the baselines of the file beside them that is called `-baseline`."""
     beside = reports.with_name(f"{reports.stem}-baseline.json")
@@ -57,7 +64,8 @@ def read_reports(reports: Path) -> tuple[list[Document], list[Document]]:
 
 def summarise(reports: Sequence[Document], baselines: Sequence[Document]) -> str:
     """The whole page."""
-    parts = [HEAD, _in_short(reports), _by_kind(reports), _by_run(reports)]
+    judged = [one for one in reports if not one["differences"].get("liveness")]
+    parts = [HEAD, _in_short(judged), _by_kind(judged), _by_run(reports), *_failed(reports)]
     if baselines:
         parts.append(_beside(baselines))
     return "\n".join(parts)
@@ -71,12 +79,15 @@ def _in_short(reports: Sequence[Document]) -> str:
     slowest = max((one["catch_up_seconds"] for one in reports), default=0)
     aborted = sum(one["aborted_records"] for one in reports)
     found = (
-        f"**{faults:,} faults, {kills:,} of them kills, over {events:,} records of `care.events` "
-        f"and {results:,} results: {different:,} differences.**"
+        f"**{len(reports)} runs were judged: {faults:,} faults, {kills:,} of them kills, over "
+        f"{events:,} records of `care.events` and {results:,} results: "
+        f"{different:,} differences.**"
     )
+    moved = sum(one.get("leader_moves", 0) for one in reports)
     beyond = (
-        f"Every run caught up within {slowest} s of its last event. {aborted:,} records were "
-        "written by transactions that never committed, and no reader of committed records saw one."
+        f"Every one of them caught up within {slowest} s of its last event. {moved:,} partitions "
+        f"came to be led by another broker. {aborted:,} records were written by "
+        "transactions that never committed, and no reader of committed records saw one."
     )
     if kills and not different:
         beyond += f" The chance that a kill does harm is below 3/{kills} (95 %, rule of three)."
@@ -97,16 +108,34 @@ def _by_kind(reports: Sequence[Document]) -> str:
 
 def _by_run(reports: Sequence[Document]) -> str:
     rows = [
-        f"| {one['seed']} | {one['workers']} | {one['faults']} | {one['seconds']} "
-        f"| {one['events']:,} | {one['results']:,} | {_judged(one)} | {one['verdict']} |"
+        f"| {one['seed']} | {one.get('commit', '-')} | {one['workers']} | {one.get('brokers', 1)} "
+        f"| {one['faults']} | {one['seconds']} s | {one['events']:,} | {one['results']:,} "
+        f"| {_judged(one)} | {one['verdict']} |"
         for one in reports
     ]
     head = [
-        "| seed | workers | faults | seconds | events | results | points judged | verdict |",
-        "|---:|---:|---:|---:|---:|---:|---:|---|",
+        "| seed | commit | workers | brokers | faults | took | events | results | points | says |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     versions = sorted({_versions(one) for one in reports})
     return "\n".join([*head, *rows, "", f"Versions: {'; '.join(versions)}.", ""])
+
+
+def _failed(reports: Sequence[Document]) -> list[str]:
+    """What was found in each run that failed, and, in the report by hand, why."""
+    failed = [one for one in reports if one["verdict"] != "passed"]
+    if not failed:
+        return []
+    told = [
+        f"- Seed {one['seed']}: {_found(one)}. {one.get('cause', 'The cause is not known yet.')}"
+        for one in failed
+    ]
+    return ["Runs that failed:\n", *told, ""]
+
+
+def _found(report: Document) -> str:
+    differences = report["differences"].items()
+    return "; ".join(f"{name}: {', '.join(found)}" for name, found in differences if found)
 
 
 def _judged(report: Document) -> str:
@@ -130,8 +159,13 @@ def _beside(baselines: Sequence[Document]) -> str:
 
 @click.command()
 @click.argument("reports", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(*, reports: Path) -> None:
+@click.option("--add", "others", multiple=True,
+              type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Append the reports of this list first; once.")  # fmt: skip
+def main(*, reports: Path, others: tuple[Path, ...]) -> None:
     """Write the summary of REPORTS (a list of chaos reports) beside it."""
+    for other in others:
+        add(reports, other)
     click.echo(f"wrote {write_summary(reports)}")
 
 

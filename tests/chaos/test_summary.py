@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chaos.summary import read_reports, summarise, write_summary
+from chaos.summary import add, read_reports, summarise, write_summary
 
 REPORTS = Path(__file__).parents[2] / "docs" / "chaos.json"
 
@@ -14,7 +14,10 @@ REPORTS = Path(__file__).parents[2] / "docs" / "chaos.json"
 def report(**more: Any) -> dict[str, Any]:
     return {
         "verdict": "passed",
+        "commit": "a1b2c3",
         "seed": 1,
+        "brokers": 3,
+        "leader_moves": 12,
         "workers": 2,
         "faults": 10,
         "by_kind": {"kill": 4, "failpoint": 2, "network": 4},
@@ -36,10 +39,11 @@ BASELINE = {"kills": 5, "written": 9000, "counted": 11247, "lost": 0, "doubled":
 def test_runs_are_added_up() -> None:
     text = summarise([report(), report(seed=2, events=2000)], [])
 
-    assert "**20 faults, 12 of them kills, over 3,000 records" in text
+    assert "**2 runs were judged: 20 faults, 12 of them kills, over 3,000 records" in text
     assert "1,000 results: 0 differences.**" in text
     assert "| network | 8 |" in text
-    assert "| 2 | 2 | 10 | 60 | 2,000 | 500 | 250 | passed |" in text
+    assert "24 partitions came to be led by another broker" in text
+    assert "| 2 | a1b2c3 | 2 | 3 | 10 | 60 s | 2,000 | 500 | 250 | passed |" in text
     assert "below 3/12 (95 %, rule of three)" in text
 
 
@@ -51,6 +55,27 @@ def test_a_run_with_a_difference_is_told_and_nothing_is_claimed_from_it() -> Non
     assert "1 differences.**" in text
     assert "| failed |" in text
     assert "rule of three" not in text
+
+
+def test_a_run_that_never_settled_is_told_with_its_cause_and_adds_nothing() -> None:
+    lost = {"liveness": ["not settled within 300 s"]}
+    stuck = report(seed=9, verdict="failed", differences=lost, cause="The machine was busy.")
+
+    text = summarise([report(), stuck], [])
+
+    assert "**1 runs were judged: 10 faults" in text
+    assert "- Seed 9: liveness: not settled within 300 s. The machine was busy." in text
+
+
+def test_a_list_is_added_once(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours.json", tmp_path / "theirs.json"
+    ours.write_text(json.dumps([report()]))
+    theirs.write_text(json.dumps([report(), report(seed=2)]))
+
+    add(ours, theirs)
+    add(ours, theirs)
+
+    assert [one["seed"] for one in json.loads(ours.read_text())] == [1, 2]
 
 
 def test_the_baseline_stands_beside_them(tmp_path: Path) -> None:

@@ -137,14 +137,14 @@ class Deployment:
         """The board's /metrics, as Prometheus scrapes it."""
         return await _get(f"{self.board_url}/metrics")
 
-    async def passed(self, instant: int) -> None:
+    async def passed(self, instant: int, *, within_s: float = SETTLE_S) -> None:
         """Returns when every result up to `instant` (ms) has been published and shown."""
 
         async def beyond() -> bool | None:
             beats = [parse_time(beat) for beat in (await self.board())["heartbeats"].values()]
             return (len(beats) == self.partitions and min(beats) > instant) or None
 
-        await eventually(beyond, within_s=SETTLE_S)
+        await eventually(beyond, within_s=within_s)
 
     async def committed(self, *names: str, isolation_level: str = "read_committed") -> list[Stored]:
         """Every committed record of some topics, in order within each partition.

@@ -14,7 +14,7 @@ from carewatch.domain.metrics import BY_ID
 from carewatch.processors.base import Output
 from carewatch.processors.replay import Replay
 from carewatch.wire import topics
-from support.deployment import Deployment, Stored
+from support.deployment import SETTLE_S, Deployment, Stored
 
 Result = dict[str, Any]
 
@@ -48,9 +48,11 @@ class Ran:
         return written
 
 
-async def look_at(deployment: Deployment, manifest: dict[str, Any]) -> Ran:
+async def look_at(
+    deployment: Deployment, manifest: dict[str, Any], *, within_s: float = SETTLE_S
+) -> Ran:
     """Waits until everything has settled, and reads what is there."""
-    await deployment.passed(manifest["settled_at_ms"] + 2000)
+    await deployment.passed(manifest["settled_at_ms"] + 2000, within_s=within_s)
     names = (topics.EVENTS, topics.FACTS, topics.SLA, topics.METRICS)
     records = {name: await deployment.committed(name) for name in names}
     return Ran(manifest, await deployment.board(), records)

@@ -63,8 +63,6 @@ _PROPERTIES: Final[Mapping[str, str]] = {
 }
 
 _JVM: Final = (
-    "-Xms512m",
-    "-Xmx512m",
     "-XX:+UseSerialGC",
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:-UsePerfData",
@@ -77,11 +75,17 @@ _TOOL_JVM: Final = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """For a program of a second, the first compiler alone is the fastest."""
 
 
+def new_cluster_id() -> str:
+    """What Kafka takes for the name of a cluster: 16 bytes in 22 characters."""
+    return uuid4().hex[:22]
+
+
 class LocalKafka:
     """One Kafka node in one folder; `start()` returns when it answers.
 
     All methods block: from a coroutine call them with `asyncio.to_thread`. Ports left out are
-    chosen once, so that a restart keeps the address. `properties` win over the built-in ones.
+    chosen once, so that a restart keeps the address. `properties` win over the built-in ones;
+    nodes of one cluster are given the same `cluster_id` (see `LocalCluster`). The heap is in MiB.
     However the owning process ends, SIGKILL included, Kafka ends within seconds too.
     """
 
@@ -92,12 +96,16 @@ class LocalKafka:
         port: int | None = None,
         controller_port: int | None = None,
         properties: Mapping[str, str] | None = None,
+        cluster_id: str | None = None,
+        heap_mib: int = 512,
         progress: Progress | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.port = free_port() if port is None else port
         self.controller_port = free_port() if controller_port is None else controller_port
         self._properties = dict(properties or {})
+        self._cluster_id = new_cluster_id() if cluster_id is None else cluster_id
+        self._heap = (f"-Xms{heap_mib}m", f"-Xmx{heap_mib}m")
         self._progress = progress
         self._guard: subprocess.Popen[str] | None = None
         self._pid: int | None = None
@@ -145,7 +153,8 @@ class LocalKafka:
             classes = [f"-Djava.io.tmpdir={self.folder / 'tmp'}", "-cp", jars]
             self._lay_out()
             self._format([java, *_TOOL_JVM, *classes])
-            self._spawn([java, *_JVM, *classes, "kafka.Kafka", self._configuration], claim)
+            kafka = [java, *self._heap, *_JVM, *classes, "kafka.Kafka", self._configuration]
+            self._spawn(kafka, claim)
         try:
             self._wait_until_ready(timeout_s)
         except BaseException:
@@ -245,7 +254,7 @@ class LocalKafka:
         told = subprocess.run(  # noqa: S603 - our own arguments
             [
                 *[*java, "kafka.tools.StorageTool", "format"],
-                *["--cluster-id", uuid4().hex[:22], "--config", self._configuration],
+                *["--cluster-id", self._cluster_id, "--config", self._configuration],
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,103 @@
+"""What the processes of a soak use, sampled over time, and whether it grows."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median_low
+from typing import Final
+
+KIB: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """By how much the last quarter may be above the second: a share and a number on top."""
+
+    percent: int
+    more: int
+
+    def allows(self, before: int, after: int, excused: int = 0) -> bool:
+        """Whether `after` is no growth. `excused` is what there is a good reason for."""
+        return after <= before + before * self.percent // 100 + self.more + excused
+
+
+TOLERATED: Final[Mapping[str, Tolerance]] = {
+    "memory_kib": Tolerance(percent=5, more=8 * KIB),
+    "files": Tolerance(percent=0, more=6),
+    "tasks": Tolerance(percent=0, more=10),
+    "threads": Tolerance(percent=0, more=2),
+    "series": Tolerance(percent=0, more=10),
+    "lag_records": Tolerance(percent=50, more=500),
+}
+
+KEPT_BYTES: Final = 2000
+"""What a worker may keep of each conversation that began between the two quarters.
+
+Conversations, their events' ids and their customers are remembered for days, so a worker that
+hears of new ones grows by them. Nobody else keeps anything of a conversation.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look at one process: what it uses, by the names of `TOLERATED`."""
+
+    at_s: int
+    process: str
+    conversations: int
+    used: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A measure of a process in the second quarter of a soak and in the last, by their medians."""
+
+    process: str
+    measure: str
+    before: int
+    after: int
+    conversations: int
+    """How many began between the two quarters (medians again)."""
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether that is no growth, or explained."""
+        kept = self.process.startswith("worker") and self.measure == "memory_kib"
+        excused = self.conversations * KEPT_BYTES // KIB if kept else 0
+        return TOLERATED[self.measure].allows(self.before, self.after, excused)
+
+    def __str__(self) -> str:
+        return f"{self.process}: {self.measure} went from {self.before} to {self.after}"
+
+
+def growths(samples: Sequence[Sample]) -> Iterator[Growth]:
+    """Each measure of each process that was seen in both quarters."""
+    end = max((one.at_s for one in samples), default=0)
+    for process in dict.fromkeys(one.process for one in samples):
+        mine = [one for one in samples if one.process == process]
+        second = [one for one in mine if end <= 4 * one.at_s < 2 * end]
+        last = [one for one in mine if 4 * one.at_s >= 3 * end]
+        if not second or not last:
+            continue
+        began, came = (median_low(one.conversations for one in part) for part in (second, last))
+        for measure in TOLERATED:
+            before, after = (
+                [one.used[measure] for one in part if measure in one.used]
+                for part in (second, last)
+            )
+            if before and after:
+                yield Growth(process, measure, median_low(before), median_low(after), came - began)
+
+
+def used_by(pid: int, tasks: Path) -> dict[str, int]:
+    """What the system says of a process, and its own count of tasks; less if it has just ended."""
+    used: dict[str, int] = {}
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        told = dict(line.split(":", 1) for line in status.splitlines())
+        used["memory_kib"] = int(told["VmRSS"].split()[0])
+        used["threads"] = int(told["Threads"])
+        used["files"] = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        used["tasks"] = int((tasks / f"{pid}.tasks").read_text(encoding="ascii") or "0")
+    return used

@@ -1,0 +1,243 @@
+"""`python -m chaos.soak`: half the capacity for half an hour, with faults, and nothing may grow.
+
+First as much traffic as goes through in a short time tells what this machine can do. Then half of
+that comes for the whole time, while a fault strikes every twenty seconds: the first worker dies,
+freezes and restarts, Kafka and the network fail for everybody; the second worker, the gateway and
+the board live through it all. Every ten seconds all of them are looked at. Memory, file handles,
+asyncio tasks, threads, series and lag of the last quarter must be those of the second one
+(`TOLERATED` in samples.py), and every number must be right in the end.
+"""
+
+import asyncio
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import click
+
+from carewatch.engine.failpoints import FAILPOINTS
+from carewatch.local import demo_config
+from carewatch.local.child import Child
+from chaos.arena import Arena, arena
+from chaos.crew import Crew
+from chaos.plan import Fault, plan
+from chaos.report import Report
+from chaos.run import settled, strike
+from chaos.samples import Growth, Sample, growths, used_by
+
+CAPACITY_S: Final = 20
+TOO_MUCH: Final = 2000
+"""More deliveries a second than anybody's two cores take in."""
+
+SAMPLED_S: Final = 10
+STRUCK_S: Final = 20
+WORKERS: Final = 2
+SEED: Final = 30
+STRIKING: Final = (
+    "kill", "failpoint", "freeze", "restart", "network", "broker_kill", "broker_restart",
+)  # fmt: skip
+INSIDE: Final = Path(__file__).with_name("inside")
+
+
+@dataclass
+class Soak:
+    """What a soak found."""
+
+    report: Report
+    capacity: int = 0
+    rate: int = 0
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def growths(self) -> list[Growth]:
+        return list(growths(self.samples))
+
+    @property
+    def passed(self) -> bool:
+        """Nothing has grown, everybody was seen to the end, and every number is right."""
+        seen = {one.process for one in self.growths}
+        steady = {"gateway", "board", "worker-1"} <= seen
+        return steady and self.report.passed and all(one.tolerated for one in self.growths)
+
+    def document(self) -> dict[str, object]:
+        """The report as JSON; samples of every minute."""
+        told = self.report.document()
+        del told["plan"]
+        return {
+            **told,
+            "verdict": "passed" if self.passed else "failed",
+            "capacity_deliveries_per_second": self.capacity,
+            "rate_deliveries_per_second": self.rate,
+            "growth": [asdict(one) | {"tolerated": one.tolerated} for one in self.growths],
+            "samples": [asdict(one) for one in self.samples if one.at_s % 60 < SAMPLED_S],
+        }
+
+
+def feed(place: Arena, name: str, *, rate: int, seconds: int) -> tuple[Child, Path]:
+    """Traffic of the simulator's, and where it says what must have been counted."""
+    manifest = place.deployment.folder / f"{name}.json"
+    traffic = place.deployment.start(
+        "simulate",
+        *("--gateway", place.deployment.gateway_url, "--manifest", str(manifest)),
+        *("--for", str(seconds), "--rate", str(rate), "--seed", str(SEED)),
+        *("--policy", demo_config.POLICY, "--first-reply", demo_config.FIRST_REPLY),
+        *("--next-reply", demo_config.NEXT_REPLY),
+    )
+    return traffic, manifest
+
+
+async def capacity(folder: Path) -> int:
+    """How many deliveries a second come out at the other end when more are sent than that."""
+    async with arena(folder, brokers=1) as place:
+        began = time.monotonic()
+        traffic, manifest = feed(place, "capacity", rate=TOO_MUCH, seconds=CAPACITY_S)
+        await traffic.succeed()
+        told: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+        await place.deployment.passed(told["settled_at_ms"])
+        took_s = time.monotonic() - began
+        return round(answered(traffic)[0] / took_s)
+
+
+def answered(traffic: Child) -> tuple[int, int]:
+    """So many requests of so many conversations were answered so far, by the simulator's log."""
+    lines = re.findall(r"(\d+) requests of (\d+) conversations", traffic.log_tail())
+    return (int(lines[-1][0]), int(lines[-1][1])) if lines else (0, 0)
+
+
+def faults(minutes: int) -> Iterator[Fault]:
+    """A fault every twenty seconds; of the workers only the first is struck."""
+    found = (one for one in plan(SEED, 100_000, tuple(FAILPOINTS)) if one.kind in STRIKING)
+    for number, fault in zip(range(minutes * 60 // STRUCK_S), found, strict=False):
+        yield replace(fault, number=number, worker=0, after_ms=STRUCK_S * 1000)
+
+
+async def watch(soak: Soak, place: Arena, crew: Crew, traffic: Child) -> None:
+    """Looks at everybody, again and again, until it is cancelled."""
+    began = time.monotonic()
+    while True:
+        at_s = round(time.monotonic() - began)
+        _, conversations = answered(traffic)
+        for name, pid, url in processes(place, crew):
+            used = used_by(pid, place.deployment.folder) | await exposed(url)
+            soak.samples.append(Sample(at_s, name, conversations, used))
+        await asyncio.sleep(SAMPLED_S)
+
+
+def processes(place: Arena, crew: Crew) -> Iterable[tuple[str, int, str]]:
+    """The name, process id and metrics address of whoever runs now."""
+    deployment = place.deployment
+    children = [
+        ("gateway", deployment.gateway, deployment.gateway_metrics_url),
+        ("board", deployment.first_board, deployment.board_url),
+        *((f"worker-{number}", one.child, one.url) for number, one in crew.working()),
+    ]
+    for name, child, url in children:
+        pid = child.program_pid
+        if pid is not None:
+            yield name, pid, url
+
+
+async def exposed(url: str) -> dict[str, int]:
+    """How many series a process exposes, and the lag it knows of; nothing while it cannot say."""
+    timeout = aiohttp.ClientTimeout(total=5)
+    with suppress(aiohttp.ClientError, TimeoutError):
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{url}/metrics") as answer,
+        ):
+            if answer.status == 200:
+                return counted(await answer.text())
+    return {}
+
+
+def counted(page: str) -> dict[str, int]:
+    """The series of a metrics page; of a worker's also its lag."""
+    series = [line for line in page.splitlines() if line and not line.startswith("#")]
+    lags = [line.rsplit(" ", 1)[1] for line in series if "consumer_lag_records{" in line]
+    lag = {"lag_records": sum(round(float(one)) for one in lags)} if lags else {}
+    return {"series": len(series), **lag}
+
+
+async def soak(folder: Path, minutes: int, rate: int | None) -> Soak:
+    """The whole of it; kept in `folder`, which exists."""
+    done = Soak(Report(SEED, WORKERS))
+    if rate is None:
+        done.capacity = await capacity(folder / "capacity")
+        rate = max(1, done.capacity // 2)
+    done.rate = rate
+    click.echo(f"{rate} deliveries a second for {minutes} min", err=True)
+    began = time.monotonic()
+    inside = os.pathsep.join(filter(None, (str(INSIDE), os.environ.get("PYTHONPATH"))))
+    telling = {"PYTHONPATH": inside, "CHAOS_TASKS": str(folder)}
+    async with arena(folder, brokers=1, settings=telling) as place:
+        await place.deployment.first_worker.stop()
+        crew = Crew(place.deployment, WORKERS, place.settings)
+        traffic, manifest = feed(place, "soak", rate=rate, seconds=minutes * 60)
+        beside = [
+            asyncio.create_task(work)
+            for work in (crew.supervise(), watch(done, place, crew, traffic))
+        ]
+        try:
+            for fault in faults(minutes):
+                await asyncio.sleep(max(0.0, STRUCK_S * fault.number - (time.monotonic() - began)))
+                if traffic.status is not None:
+                    break
+                if await strike(fault, place, crew):
+                    done.report.faults.append(fault.document())
+                else:
+                    done.report.missed += 1
+            await traffic.succeed()
+        finally:
+            for task in beside[1:]:
+                task.cancel()
+        try:
+            told = json.loads(manifest.read_text(encoding="utf-8"))
+            ran = await settled(done.report, place.deployment, told)
+            if ran is not None:
+                await done.report.judge(ran, place.deployment)
+        finally:
+            beside[0].cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            done.report.deaths = {str(key): crew.deaths[key] for key in sorted(crew.deaths)}
+            done.report.spoiled_requests = place.spoiled
+            done.report.seconds = round(time.monotonic() - began)
+    return done
+
+
+@click.command()
+@click.option("--minutes", type=click.IntRange(2), default=30, show_default=True)
+@click.option("--rate", type=click.IntRange(1), default=None,
+              help="Deliveries a second; without it half of what is measured first.")  # fmt: skip
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=None,
+              help="Write the report to this file, and its summary beside it (.md).")  # fmt: skip
+@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), default=None,
+              help="Keep Kafka's data and all logs in this folder.")  # fmt: skip
+def main(*, minutes: int, rate: int | None, report: Path | None, keep: Path | None) -> None:
+    """Run at half the capacity, with faults; exit 1 if anything grows or any number is wrong."""
+    with tempfile.TemporaryDirectory(prefix="soak-") as temporary:
+        folder = keep or Path(temporary)
+        (folder / "capacity").mkdir(parents=True, exist_ok=True)
+        done = asyncio.run(soak(folder, minutes, rate))
+    document = done.document()
+    if report is not None:
+        report.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    click.echo(f"{minutes} min at {done.rate} deliveries a second: {document['verdict']}")
+    for one in done.growths:
+        click.echo(f"  {one}{'' if one.tolerated else ': GROWN'}")
+    for name, found in done.report.differences.items():
+        for line in found:
+            click.echo(f"  {name}: {line}")
+    sys.exit(0 if done.passed else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""A soak's verdict: what grows is found, and what only varies, or is explained, is not."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from chaos.samples import TOLERATED, Growth, Sample, growths, used_by
+
+
+def samples(process: str, measure: str, values: list[int]) -> list[Sample]:
+    return [
+        Sample(10 * number, process, 100 * number, {measure: value})
+        for number, value in enumerate(values)
+    ]
+
+
+def found(process: str, measure: str, values: list[int]) -> Growth:
+    [growth] = growths(samples(process, measure, values))
+    return growth
+
+
+def test_the_second_quarter_is_compared_with_the_last_by_medians() -> None:
+    growth = found("gateway", "files", [90, 90, 20, 22, 99, 22, 50, 22, 23, 99, 24, 24, 24])
+
+    assert growth == Growth("gateway", "files", before=22, after=24, conversations=600)
+
+
+@pytest.mark.parametrize("measure", TOLERATED)
+def test_what_doubles_and_more_has_grown(measure: str) -> None:
+    steady = [100_000] * 12
+    grown = [100_000 + 20_000 * number for number in range(12)]
+
+    assert found("gateway", measure, steady).tolerated
+    assert not found("gateway", measure, grown).tolerated
+
+
+def test_a_lag_that_only_rises_has_grown() -> None:
+    assert not found("worker-1", "lag_records", [200 * number for number in range(12)]).tolerated
+
+
+def test_a_leak_of_a_task_each_ten_seconds_is_found_within_minutes() -> None:
+    assert not found("gateway", "tasks", [30 + number for number in range(30)]).tolerated
+
+
+def test_a_worker_may_keep_what_it_must_remember_and_a_gateway_nothing() -> None:
+    grown = [100_000 + 300 * number for number in range(120)]
+
+    assert found("worker-1", "memory_kib", grown).tolerated
+    assert not found("gateway", "memory_kib", grown).tolerated
+
+
+def test_a_process_that_was_there_only_once_is_not_judged() -> None:
+    early = samples("worker-0", "files", [10] * 3)
+    late = samples("board", "files", [10] * 12)
+
+    assert [one.process for one in growths([*early, *late])] == ["board"]
+
+
+def test_nothing_seen_is_nothing_grown() -> None:
+    assert list(growths([])) == []
+
+
+def test_a_process_is_seen_with_all_it_uses(tmp_path: Path) -> None:
+    (tmp_path / f"{os.getpid()}.tasks").write_text("7", encoding="ascii")
+
+    used = used_by(os.getpid(), tmp_path)
+
+    assert used["tasks"] == 7
+    assert used["memory_kib"] > 1000
+    assert used["files"] >= 3
+    assert used["threads"] >= 1
+
+
+def test_a_process_that_has_ended_uses_nothing(tmp_path: Path) -> None:
+    assert used_by(2**22 + 1, tmp_path) == {}
