@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from carewatch.channels import CHANNELS
 from carewatch.channels.base import Account, RawRequest, Skip
@@ -15,7 +16,7 @@ from carewatch.gateway.receive import doors_of
 from carewatch.settings import AccountSettings, Secret, Settings
 from carewatch.wire.envelope import decode_envelope
 from support import hooks
-from support.receiving import GENERIC_ONLY, Lab, Topic, body_of
+from support.receiving import GENERIC_ONLY, SETTINGS, Lab, Topic, body_of
 
 
 async def test_a_genuine_message_is_published_under_its_conversation() -> None:
@@ -134,7 +135,7 @@ async def test_only_the_declared_source_speaks_for_messages() -> None:
         )
         for a in hooks.account_settings()
     )  # fmt: skip
-    lab = Lab(Settings(accounts=accounts, privacy=hooks.PRIVACY))
+    lab = Lab(replace(SETTINGS, accounts=accounts))
 
     assert await lab.post(*body_of("whatsapp/text")) == RequestOutcome.IGNORED
     assert await lab.post(*body_of("chatwoot/customer_message")) == RequestOutcome.PUBLISHED
@@ -196,6 +197,12 @@ def test_every_label_stands_at_zero_from_the_start() -> None:
                 channel="generic", account="a", tenant="acme", secrets=(Secret("not base64!"),)
             ),
             "has not the form",
+        ),
+        (
+            AccountSettings(
+                channel="twilio_sms", account="a", tenant="acme", secrets=(Secret("token"),)
+            ),
+            "gateway.public_base_url is not set",
         ),
     ],
 )

@@ -28,6 +28,7 @@ from carewatch.settings import GatewaySettings, KafkaSettings, Settings
 from carewatch.wire.envelope import decode_envelope
 from support import hooks
 from support.eventually import eventually
+from support.sender import BASE
 
 NOWHERE = "127.0.0.1:1"
 SMALL = 2048
@@ -43,6 +44,7 @@ def settings(bootstrap_servers: str, **gateway: int) -> Settings:
                 "metrics_port": 0,
                 "body_limit_bytes": SMALL,
                 "spool_limit_bytes": 0,
+                "public_base_url": BASE,
                 **gateway,
             }  # type: ignore[arg-type]
         ),

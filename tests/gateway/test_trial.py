@@ -1,6 +1,7 @@
 """What a trial shows is what the gateway does."""
 
 import pytest
+from msgspec.structs import replace
 
 from carewatch.channels import CHANNELS
 from carewatch.channels.base import Skip
@@ -74,7 +75,7 @@ def test_what_another_source_speaks_for_is_no_event() -> None:
         )
         for account in hooks.account_settings()
     )
-    settings = Settings(accounts=accounts, privacy=hooks.PRIVACY)
+    settings = replace(SETTINGS, accounts=accounts)
     door = doors_of(settings, CHANNELS)["whatsapp", "wa-1"]
     fixture = next(f for f in FIXTURES if f.name == "whatsapp/button_reply")
     request = signed_request(door, settings, fixture.body, hooks.NOW)

@@ -13,13 +13,18 @@ from carewatch.gateway.delivery import Delivery, lanes_by
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Outgoing, Unavailable
 from carewatch.gateway.receive import Receiver, doors_of
-from carewatch.settings import Settings
+from carewatch.settings import GatewaySettings, Settings
 from carewatch.wire.envelope import decode_envelope
 from carewatch.wire.topics import DEAD, EVENTS
 from support import hooks
+from support.sender import BASE
 
 lane_of = lanes_by({EVENTS: 4, DEAD: 1})
-SETTINGS = Settings(accounts=hooks.account_settings(), privacy=hooks.PRIVACY)
+SETTINGS = Settings(
+    gateway=GatewaySettings(public_base_url=BASE),
+    accounts=hooks.account_settings(),
+    privacy=hooks.PRIVACY,
+)
 
 GENERIC_ONLY = Settings(accounts=hooks.account_settings()[:1], privacy=hooks.PRIVACY)
 

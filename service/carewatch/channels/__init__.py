@@ -7,6 +7,7 @@ from carewatch.channels import (
     generic,
     instagram,
     messenger,
+    twilio_sms,
     whatsapp,
 )
 from carewatch.channels.base import ChannelAdapter
@@ -17,5 +18,6 @@ CHANNELS: Final[tuple[ChannelAdapter, ...]] = (
     whatsapp.ADAPTER,
     messenger.ADAPTER,
     instagram.ADAPTER,
+    twilio_sms.ADAPTER,
 )
 """Every channel: the routes, the contract tests and the labels of the gateway follow from it."""
