@@ -9,6 +9,7 @@ from carewatch.channels import (
     messenger,
     twilio_sms,
     whatsapp,
+    zendesk,
 )
 from carewatch.channels.base import ChannelAdapter
 
@@ -19,5 +20,6 @@ CHANNELS: Final[tuple[ChannelAdapter, ...]] = (
     messenger.ADAPTER,
     instagram.ADAPTER,
     twilio_sms.ADAPTER,
+    zendesk.ADAPTER,
 )
 """Every channel: the routes, the contract tests and the labels of the gateway follow from it."""
