@@ -1,4 +1,7 @@
-"""Kafka goes away and comes back: nobody is told a lie, nothing is restarted, nothing is lost."""
+"""Kafka goes away and comes back: nobody is told a lie, nothing is restarted, nothing is lost.
+
+Here without a spool, as for accounts that have switched it off; with one: test_spool.
+"""
 
 import asyncio
 import json
@@ -16,7 +19,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 async def test_an_outage_is_told_and_outlived(tmp_path: Path) -> None:
-    async with deployed(tmp_path, CONFIG, SECRETS) as deployment:
+    no_spool = {"CAREWATCH_GATEWAY_SPOOL_LIMIT_BYTES": "0"}
+    async with deployed(tmp_path, CONFIG, SECRETS, **no_spool) as deployment:
         began_s = system_clock() // 1000 + 1
         assert await deliver(deployment, "web_late_1_question", began_s) == (200, "")
         await deployment.passed(began_s * 1000)
