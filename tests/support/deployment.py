@@ -138,13 +138,23 @@ class Deployment:
         return await _get(f"{self.board_url}/metrics")
 
     async def passed(self, instant: int, *, within_s: float = SETTLE_S) -> None:
-        """Returns when every result up to `instant` (ms) has been published and shown."""
+        """Returns when every result up to `instant` (ms) has been published and shown.
+
+        Also of what the gateway has spooled meanwhile.
+        """
 
         async def beyond() -> bool | None:
+            if self.gateway.running and await self._spooled():
+                return None
             beats = [parse_time(beat) for beat in (await self.board())["heartbeats"].values()]
             return (len(beats) == self.partitions and min(beats) > instant) or None
 
         await eventually(beyond, within_s=within_s)
+
+    async def _spooled(self) -> bool:
+        """Whether events wait on the gateway's disk for Kafka."""
+        lines = (await _get(f"{self.gateway_metrics_url}/metrics")).splitlines()
+        return "care_spool_records 0.0" not in lines
 
     async def committed(self, *names: str, isolation_level: str = "read_committed") -> list[Stored]:
         """Every committed record of some topics, in order within each partition.
