@@ -7,6 +7,7 @@ from carewatch.channels import (
     generic,
     instagram,
     messenger,
+    telegram,
     twilio_sms,
     whatsapp,
     zendesk,
@@ -19,6 +20,7 @@ CHANNELS: Final[tuple[ChannelAdapter, ...]] = (
     whatsapp.ADAPTER,
     messenger.ADAPTER,
     instagram.ADAPTER,
+    telegram.ADAPTER,
     twilio_sms.ADAPTER,
     zendesk.ADAPTER,
 )
