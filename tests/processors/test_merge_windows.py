@@ -232,6 +232,20 @@ def test_rolling_windows_go_on_after_a_restore() -> None:
     assert rolled(drive(heir, changelog, more)) == rolled(drive(stage, changelog, more)) != []
 
 
+def test_rolling_windows_hold_what_came_before_every_source_was_known_after_a_restore_too() -> None:
+    """The wall does not wait for a source partition that lags, the last minutes do."""
+    log = [clock_record(T0, sources=2), minute(0, 2), clock_record(T0 + MINUTE, sources=2)]
+    more = [clock_record(T0 + MINUTE, partition=1, sources=2)]
+    stage, changelog = build_merge(), Changelog()
+    shown = said(drive(stage, changelog, log), "1m")
+    heir = build_merge()
+    heir.restore(changelog.as_rows(), changelog.marker)
+
+    assert [2] == [point.value.value for point in shown if isinstance(point.value, Tally)]
+    assert [(1, "on_time", 2)] == rolled(drive(heir, changelog, more))
+    assert [(1, "on_time", 2)] == rolled(drive(stage, changelog, more))
+
+
 def test_ages_and_deadlines_of_source_partitions_are_merged() -> None:
     due = [Deadline(T0 + number, "c", "p", "first_reply") for number in range(80)]
     tenant = ("acme", "none", "none", "normal")

@@ -82,12 +82,13 @@ class Rolling:
         self._changed: dict[_Name, None] = {}
 
     def restored(self, watermark: int | None) -> None:
-        """All rows are in, and `watermark` was that of the last emission."""
-        if watermark is None:
-            return
-        self._minute = watermark - watermark % MINUTE_MS
+        """All rows are in, and `watermark` was that of the last emission.
+
+        Without one, no window has moved yet: every minute that is known waits for the first.
+        """
+        self._minute = None if watermark is None else watermark - watermark % MINUTE_MS
         for pane in self._panes:
-            if pane.id.window == MINUTE and _left(pane) > self._minute:
+            if pane.id.window == MINUTE and (self._minute is None or _left(pane) > self._minute):
                 self._take(pane)
 
     def next_due(self) -> int | None:
