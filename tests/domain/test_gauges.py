@@ -18,7 +18,8 @@ from carewatch.domain.aggregates import (
 from carewatch.domain.contributions import Held
 from carewatch.domain.gauges import FORGOTTEN_MS, Gauges
 from carewatch.domain.metrics import BY_ID
-from carewatch.domain.windows import Labels, PaneKey, Panes
+from carewatch.domain.pane import Labels, PaneKey
+from carewatch.domain.windows import Panes
 
 LABELS = ("acme", "web", "none", "normal")
 DUE = (*LABELS, "standard", "first_reply", "15m")

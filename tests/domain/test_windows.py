@@ -9,9 +9,10 @@ from carewatch.domain.aggregates import Accumulator, Count, Distribution, Total,
 from carewatch.domain.days import Days
 from carewatch.domain.metric import DAY, DAY_MS, TUMBLING
 from carewatch.domain.metrics import BY_ID
+from carewatch.domain.pane import PaneKey
 from carewatch.domain.policy import BEGINNING, Book, Books
 from carewatch.domain.rulebook import Document, Tenant
-from carewatch.domain.windows import PaneKey, Panes
+from carewatch.domain.windows import Panes
 
 LABELS = ("acme", "web", "none", "normal")
 REPLY = BY_ID["reply_time"]

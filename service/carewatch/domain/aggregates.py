@@ -76,6 +76,18 @@ class Distribution(msgspec.Struct, array_like=True, gc=False):
         else:
             del self.buckets[index]
 
+    def put_all(self, told: list[tuple[int, int, int]]) -> None:
+        """The same for several at once: (bucket, value, sign) each, in order."""
+        buckets = self.buckets
+        for index, value, sign in told:
+            self.count += sign
+            self.sum += sign * value
+            left = buckets.get(index, 0) + sign
+            if left:
+                buckets[index] = left
+            else:
+                del buckets[index]
+
     def merge(self, other: "Distribution", sign: int = 1) -> None:
         """Adds another accumulator bucket by bucket, or takes it away: exact, in any order."""
         self.count += sign * other.count
@@ -114,6 +126,11 @@ class Total(msgspec.Struct, array_like=True, gc=False):
                 self.gross_min = value
             if self.gross_max is None or value > self.gross_max:
                 self.gross_max = value
+
+    def put_all(self, told: list[tuple[int, int, int]]) -> None:
+        """The same for several at once: (bucket, value, sign) each, in order."""
+        for index, value, sign in told:
+            self.put(index, value, sign)
 
     def merge(self, other: "Total") -> None:
         """Adds another accumulator: exact, in any order."""

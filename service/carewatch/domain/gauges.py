@@ -27,7 +27,8 @@ from carewatch.domain.aggregates import (
 from carewatch.domain.contributions import Held
 from carewatch.domain.metric import Kind
 from carewatch.domain.metrics import BY_ID
-from carewatch.domain.windows import Labels, Pane, PaneKey, Panes
+from carewatch.domain.pane import Labels, Pane, PaneKey
+from carewatch.domain.windows import Panes
 
 FORGOTTEN_MS: Final = 24 * 3_600_000
 """So long a gauge stands at nothing before it is forgotten, unless the rulebook names it (W10)."""

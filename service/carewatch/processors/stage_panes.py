@@ -12,7 +12,8 @@ import msgspec
 from carewatch.domain.aggregates import Accumulator
 from carewatch.domain.metric import DAY
 from carewatch.domain.metrics import BY_ID
-from carewatch.domain.windows import Pane, PaneKey, Panes
+from carewatch.domain.pane import Pane, PaneKey
+from carewatch.domain.windows import Panes
 from carewatch.processors.base import Output, Row
 from carewatch.wire import partials, topics
 from carewatch.wire.partials import GONE, ClockRecord, Partial, Series, accumulator_type

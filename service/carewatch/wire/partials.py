@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from carewatch.domain import windows
+from carewatch.domain import pane
 from carewatch.domain.aggregates import (
     CLASSIC,
     DEADLINES_KEPT,
@@ -83,7 +83,7 @@ class ClockRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def accumulator_type(metric: str, window: str) -> type[Accumulator]:
     """Which accumulator a metric has in a window."""
-    return windows.accumulator_type(BY_ID[metric].kind, window)
+    return pane.accumulator_type(BY_ID[metric].kind, window)
 
 
 CLOCK_PREFIX: Final = b"clock|"
