@@ -17,9 +17,10 @@ from carewatch.engine.timekeeper import AppendTime, Timekeeper
 from carewatch.exporter.feed import Feed
 from carewatch.exporter.server import BoardServer
 from carewatch.gateway.delivery import Delivery, lanes_by
+from carewatch.gateway.doors import doors_of
 from carewatch.gateway.metrics import GatewayMetrics, SpoolMetrics
 from carewatch.gateway.producer import Publisher
-from carewatch.gateway.receive import Receiver, doors_of
+from carewatch.gateway.receive import Receiver
 from carewatch.gateway.redrive import Redriver
 from carewatch.gateway.server import Gateway
 from carewatch.gateway.spool import Spool

@@ -91,6 +91,12 @@ class GatewaySettings(_Strict, frozen=True):
     read_timeout_ms: Annotated[
         Millis, Meta(description="a request must have arrived whole by then")
     ] = 10_000
+    idle_timeout_ms: Annotated[
+        Millis, Meta(description="a connection that brings no whole request head for so long ends")
+    ] = 15_000
+    max_connections: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="connections at once; more are told to come back")
+    ] = 2048
     spool_dir: Annotated[
         str, Meta(description="folder for events while Kafka is away; one gateway each, on a disk")
     ] = "data/spool"
@@ -144,7 +150,9 @@ class AccountSettings(_Strict, frozen=True):
     `secrets` are resolved references, several at once while they are rotated. `match` holds what
     the body must name (phone_number_id, account_id), so that a validly signed event of another
     account is refused. `spool: false` is for providers that send again for hours: while Kafka is
-    away they are told to, and nothing of them waits on a disk here.
+    away they are told to, and nothing of them waits on a disk here. `rate_limit_per_second` genuine
+    requests are taken on average, `rate_burst` of them at once (not said: those of one second);
+    what is more gets 429.
     """
 
     channel: str
@@ -156,6 +164,8 @@ class AccountSettings(_Strict, frozen=True):
     messages_from: str | None = None
     lifecycle_from: str | None = None
     api_sender: Literal["agent", "bot", "system"] = "agent"
+    rate_limit_per_second: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    rate_burst: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     spool: bool = True
     options: dict[str, str] = {}
 
@@ -280,6 +290,9 @@ def _contradictions(file: YamlFile, settings: Settings, *, secrets: bool) -> lis
             says = f"{name} is configured twice; keep one (several secrets go in its list)"
             found.append(file.mistake((*place, "account"), says))
         seen.add((account.channel, account.account))
+        if account.rate_burst is not None and account.rate_limit_per_second is None:
+            says = f"of {name} says nothing without rate_limit_per_second; add it or remove this"
+            found.append(file.mistake((*place, "rate_burst"), says))
         if not account.secrets and account.verify_token is None:
             says = f"{name} has none, so every request would be refused; name one as env: or file:"
             found.append(file.mistake((*place, "secrets"), says))

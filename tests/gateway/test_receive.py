@@ -12,7 +12,7 @@ from carewatch.channels.drafts import Draft
 from carewatch.channels.generic import Generic
 from carewatch.channels.outcomes import STATUS, RequestOutcome
 from carewatch.domain.errors import ConfigError
-from carewatch.gateway.receive import doors_of
+from carewatch.gateway.doors import doors_of
 from carewatch.settings import AccountSettings, Secret, Settings
 from carewatch.wire.envelope import decode_envelope
 from support import hooks

@@ -10,8 +10,9 @@ from carewatch.channels.generic import Generic
 from carewatch.channels.outcomes import RequestOutcome
 from carewatch.engine.letters import Letter
 from carewatch.gateway.dead import dead_letter
+from carewatch.gateway.doors import doors_of
+from carewatch.gateway.parsing import parse_again
 from carewatch.gateway.producer import Outgoing
-from carewatch.gateway.receive import doors_of, parse_again
 from carewatch.processors.base import Record
 from carewatch.wire.dead import encode_remembered
 from carewatch.wire.envelope import decode_envelope

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import json
+import resource
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from io import BytesIO
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -20,7 +22,8 @@ from carewatch.clock import SteadyClock, system_clock
 from carewatch.domain.errors import ConfigError
 from carewatch.engine.timekeeper import Timekeeper
 from carewatch.gateway import server
-from carewatch.gateway.receive import doors_of
+from carewatch.gateway.connections import reserve_files
+from carewatch.gateway.doors import doors_of
 from carewatch.gateway.server import Gateway
 from carewatch.gateway.trial import post, signed_request
 from carewatch.local.kafka import LocalKafka
@@ -242,7 +245,7 @@ async def test_refusals_need_no_kafka() -> None:
             "get without a handshake": 405,
         }
         assert answers["kafka away"].headers["Retry-After"] == str(server.RETRY_AFTER_S)
-        assert answers["put"].headers["Allow"] == "GET, POST"
+        assert answers["put"].headers["Allow"] == "GET, OPTIONS, POST"
         assert {await answer.text() for answer in answers.values()} == {""}
         for outcome, count in (("unverified", 2), ("stale", 1), ("unavailable", 1)):
             name = f'care_webhook_requests_total{{channel="generic",outcome="{outcome}"}}'
@@ -268,6 +271,138 @@ async def test_metas_handshake_is_answered_as_plain_text() -> None:
             assert response.content_type == "text/plain"
         async with door.client.get(url + query + "x") as response:
             assert (response.status, await response.text()) == (401, "")
+
+
+async def test_the_handshake_of_cloudevents_is_answered_for_a_known_account_alone() -> None:
+    asked = {"WebHook-Request-Origin": "events.example.com", "WebHook-Request-Rate": "600"}
+    async with running(settings(NOWHERE)) as door:
+        answers = []
+        for path, headers in (
+            ("/hooks/generic/web-1", asked),
+            ("/hooks/generic/nobody", asked),
+            ("/hooks/chatwoot/cw-1", asked),
+            ("/hooks/generic/web-1", {}),
+        ):
+            async with door.client.options(door.gateway.url + path, headers=headers) as response:
+                told = response.headers.get("WebHook-Allowed-Origin")
+                answers.append((response.status, told, await response.text()))
+        async with door.client.options(door.gateway.url + path, headers=asked) as response:
+            rate, methods = response.headers["WebHook-Allowed-Rate"], response.headers["Allow"]
+
+    assert answers == [
+        (200, "events.example.com", ""),
+        (404, None, ""),
+        (401, None, ""),
+        (405, None, ""),
+    ]
+    assert (rate, methods) == ("*", "OPTIONS, POST")
+
+
+async def test_an_account_over_its_rate_is_told_when_to_come_back() -> None:
+    """Other accounts are none the worse, and what proves nothing uses nothing up."""
+    config = settings(NOWHERE)
+    slow = msgspec.structs.replace(config.accounts[0], rate_limit_per_second=1, rate_burst=2)
+    config = msgspec.structs.replace(config, accounts=(slow, *config.accounts[1:]))
+    async with running(config) as door:
+        forged = [(await door.post("generic", message(1), {})).status for _ in range(5)]
+        answers = [await door.post("generic", message(number)) for number in range(4)]
+        other = await door.post("chatwoot", b"{")
+        name = 'care_webhook_requests_total{channel="generic",outcome="over_rate"}'
+        counted = await door.sample(name)
+
+    assert forged == [401] * 5
+    # Kafka is away, so that what passes is told so: another refusal than the rate's.
+    assert [answer.status for answer in answers] == [503, 503, 429, 429]
+    assert answers[-1].headers["Retry-After"] == "1"
+    assert other.status == 503
+    assert counted == 2
+
+
+async def connected(door: Door, *parts: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    where = urlsplit(door.gateway.url)
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    for part in parts:
+        writer.write(part)
+    return reader, writer
+
+
+async def dripping(writer: asyncio.StreamWriter, part: bytes) -> None:
+    """Until the other side has had enough."""
+    with contextlib.suppress(ConnectionError):
+        while not writer.is_closing():
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+
+HEAD = b"POST /hooks/generic/web-1 HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begins", "drips", "told"),
+    [
+        (b"", b"", b""),
+        (HEAD, b"X-A: b\r\n", b""),
+        (HEAD + b"Content-Length: 999\r\n\r\n", b"x", b"HTTP/1.1 408 "),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", b"HTTP/1.1 408 "),
+    ],
+    ids=["silence", "a head", "a body", "chunks"],
+)
+async def test_who_only_drips_is_cut_off(begins: bytes, drips: bytes, told: bytes) -> None:
+    async with running(settings(NOWHERE, idle_timeout_ms=200, read_timeout_ms=200)) as door:
+        reader, writer = await connected(door, begins)
+        task = asyncio.create_task(dripping(writer, drips)) if drips else None
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            answer = await asyncio.wait_for(reader.read(), 30)
+        writer.close()
+        if task is not None:
+            await task
+
+        assert answer[: len(told)] == told
+        assert bool(answer) is bool(told)
+
+
+async def test_more_connections_than_allowed_are_told_to_come_back() -> None:
+    """And those that are open go on; who leaves makes room."""
+    async with running(settings(NOWHERE, max_connections=3)) as door:
+        held = [await connected(door) for _ in range(3)]
+        where = door.gateway._runners[0].server
+        assert where is not None
+
+        async def full() -> bool | None:
+            return len(where.connections) == 3 or None
+
+        await eventually(full)
+        reader, writer = await connected(door)
+        refused = await asyncio.wait_for(reader.read(), 30)
+        writer.close()
+        held[0][1].write(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        served = await asyncio.wait_for(held[0][0].read(), 30)
+
+        async def room() -> bool | None:
+            return len(where.connections) == 2 or None
+
+        await eventually(room)
+        live = await door.get("/livez")
+        counted = await door.sample("care_connections_refused_total")
+        for _, writer in held:
+            writer.close()
+
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nRetry-After: 2\r\n" in refused
+    assert served.startswith(b"HTTP/1.1 200 ")
+    assert live[0] == 200
+    assert counted == 1
+
+
+def test_more_connections_than_the_system_has_files_for_are_a_mistake() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    with pytest.raises(
+        ConfigError, match=r"gateway\.max_connections: .* lower the setting or raise"
+    ):
+        reserve_files(hard)
 
 
 async def test_a_body_without_a_length_is_cut_at_the_limit() -> None:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from carewatch.channels import CHANNELS
 from carewatch.channels.base import Skip
 from carewatch.channels.verify import Verdict, verify
-from carewatch.gateway.receive import doors_of
+from carewatch.gateway.doors import doors_of
 from carewatch.gateway.trial import is_json, meanings, sample_door, signed_request
 from carewatch.settings import GatewaySettings, Settings
 from carewatch.wire.envelope import Envelope

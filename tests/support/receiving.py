@@ -10,9 +10,10 @@ from carewatch.channels.base import ChannelAdapter
 from carewatch.channels.outcomes import ItemOutcome, RequestOutcome
 from carewatch.engine.sealing import Seal
 from carewatch.gateway.delivery import Delivery, lanes_by
+from carewatch.gateway.doors import doors_of
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Outgoing, Unavailable
-from carewatch.gateway.receive import Receiver, doors_of
+from carewatch.gateway.receive import Receiver
 from carewatch.settings import GatewaySettings, Settings
 from carewatch.wire.envelope import decode_envelope
 from carewatch.wire.topics import DEAD, EVENTS

@@ -7,23 +7,28 @@ from prometheus_client import CollectorRegistry
 
 from carewatch.channels import CHANNELS
 from carewatch.channels.base import RawRequest
+from carewatch.gateway.doors import doors_of
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Outgoing
-from carewatch.gateway.receive import Receiver, doors_of
+from carewatch.gateway.receive import Receiver
+from carewatch.gateway.spool import Addressed
 from carewatch.settings import Settings
 from carewatch.simulate.request import Request
 from carewatch.simulate.traffic import Traffic
+from carewatch.wire.topics import EVENTS
 
 
 @dataclass
 class Kept:
-    """Publishes into a list."""
+    """Stores in memory."""
 
-    records: list[Outgoing] = field(default_factory=list)
-    unready: str | None = None
+    events: list[Outgoing] = field(default_factory=list)
+    dead: list[Outgoing] = field(default_factory=list)
 
-    async def publish(self, records: Sequence[Outgoing]) -> None:
-        self.records.extend(records)
+    async def store(self, records: Sequence[Addressed], *, spool: bool) -> bool:
+        for topic, record in records:
+            (self.events if topic == EVENTS else self.dead).append(record)
+        return False
 
 
 @dataclass
@@ -37,22 +42,21 @@ class Received:
 
 async def receive_all(traffic: Traffic, settings: Settings) -> Received:
     """Every request at its own time."""
-    events, dead = Kept(), Kept()
+    kept = Kept()
     receiver = Receiver(
         doors_of(settings, CHANNELS),
         CHANNELS,
-        events=events,
-        dead=dead,
+        stores=kept,
         seal=None,
         metrics=GatewayMetrics(CollectorRegistry(), tuple(one.name for one in CHANNELS)),
     )
-    received = Received(events=events.records)
+    received = Received(events=kept.events)
     for request in traffic:
         answer = await receiver.receive(request.door.adapter, request.door.account, raw(request))
         if answer.reply.status != request.expect_status:
             told = (request.body.decode(errors="replace"), answer.reply.status)
             received.wrong.append((*told, request.expect_status))
-    received.dead = len(dead.records)
+    received.dead = len(kept.dead)
     return received
 
 

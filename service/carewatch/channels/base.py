@@ -101,7 +101,8 @@ class Account:
 
     `match` holds what the body must name, `options` are the channel's own (its module docstring
     lists them), `messages_from` the source that speaks for this account's messages, `api_sender`
-    who stands behind messages sent through the provider's API.
+    who stands behind messages sent through the provider's API, `rate_limit_per_second` how many
+    requests it may bring (None: any number).
     """
 
     tenant: str
@@ -112,6 +113,7 @@ class Account:
     messages_from: str | None = None
     lifecycle_from: str | None = None
     api_sender: Literal["agent", "bot", "system"] = "agent"
+    rate_limit_per_second: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

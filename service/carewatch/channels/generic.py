@@ -6,7 +6,8 @@ mode: `time` instead of `timestamp`, and an `id` of its own) is read as well. Id
 are the sender's own: pseudonyms replace them, so conversation_key may hold any stable text.
 `message.text` may be given to have its length counted; it goes no further.
 
-`options` of an account: `channel`, for events that name none (default `web`).
+`options` of an account: `channel`, for events that name none (default `web`); `origins`, the
+senders that the handshake of CloudEvents admits (apart by spaces; not said: any).
 Sources: Standard Webhooks specification 1.0; CloudEvents 1.0, HTTP binding and JSON format.
 """
 
@@ -17,6 +18,7 @@ from typing import Final, Literal, cast, get_args
 import msgspec
 
 from carewatch.channels.base import OK, Account, RawRequest, Reply, Secrets, Skip, attempt, each
+from carewatch.channels.cloudevents import delivery_permission
 from carewatch.channels.drafts import (
     ActorDraft,
     AgentId,
@@ -112,9 +114,9 @@ class Generic:
     success = OK
 
     def challenge(self, request: RawRequest, secrets: Secrets, account: Account) -> Reply | None:
-        """Standard Webhooks has no handshake."""
-        del request, secrets, account
-        return None
+        """Standard Webhooks has no handshake, CloudEvents one by OPTIONS."""
+        del secrets
+        return delivery_permission(request, account)
 
     def parse(self, request: RawRequest, account: Account) -> Iterator[Draft | Skip]:
         body = request.json()

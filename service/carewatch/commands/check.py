@@ -13,7 +13,7 @@ from carewatch.channels import CHANNELS
 from carewatch.commands.options import config_option
 from carewatch.domain.errors import ConfigError
 from carewatch.engine.sealing import seal_of
-from carewatch.gateway.receive import doors_of
+from carewatch.gateway.doors import doors_of
 from carewatch.rulebooks.folder import read_document
 from carewatch.rulebooks.summary import describe_rulebook
 from carewatch.settings import FILE, Secret, Settings, config_folder, read_settings

@@ -14,7 +14,7 @@ from carewatch.channels.base import Skip, SkipReason
 from carewatch.clock import system_clock
 from carewatch.commands.options import config_option
 from carewatch.domain.errors import ConfigError, InvalidRecord
-from carewatch.gateway.receive import Door, doors_of
+from carewatch.gateway.doors import Door, doors_of
 from carewatch.gateway.trial import Meaning, meanings, post, sample_door, signed_request
 from carewatch.settings import Settings, load_settings
 from carewatch.wire.envelope import encode_event

@@ -48,6 +48,11 @@ class GatewayMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
+        self.connections_refused = Counter(
+            "care_connections_refused",
+            "Connections that were told to come back, since gateway.max_connections were open.",
+            registry=registry,
+        )
         self.in_flight_bytes = Gauge(
             "care_webhook_in_flight_bytes",
             "Bytes of bodies that are held right now.",

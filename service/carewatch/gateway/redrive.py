@@ -16,8 +16,9 @@ from aiokafka.errors import KafkaError
 from carewatch.domain.errors import Retryable
 from carewatch.engine.letters import Letter
 from carewatch.engine.sealing import Seal
+from carewatch.gateway.doors import Door
+from carewatch.gateway.parsing import parse_again
 from carewatch.gateway.producer import Outgoing
-from carewatch.gateway.receive import Door, parse_again
 from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.partitions import partition_of
 from carewatch.wire.topics import EVENTS

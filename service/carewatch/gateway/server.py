@@ -13,6 +13,7 @@ from carewatch.channels.outcomes import STATUS, RequestOutcome
 from carewatch.clock import Clock
 from carewatch.domain.errors import ConfigError
 from carewatch.engine.timekeeper import Timekeeper
+from carewatch.gateway.connections import capped, reserve_files
 from carewatch.gateway.delivery import Delivery
 from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Publisher
@@ -24,8 +25,8 @@ logger = logging.getLogger(__name__)
 RETRY_AFTER_S: Final = 2
 """Long enough for a short hiccup, short enough for a provider that asks three times in all."""
 
-KEEPALIVE_S: Final = 15
-"""Ends idle connections and dripped request heads; a dripped body ends by the read timeout."""
+METHODS: Final = ("GET", "OPTIONS", "POST")
+"""POST brings events, the others are handshakes."""
 
 LINGER_S: Final = 2
 """How long the rest of a refused body is thrown away, so that its sender can read the answer."""
@@ -57,6 +58,7 @@ class Gateway:
         self._keeping: asyncio.Task[None] | None = None
         self._in_flight = 0
         self._runners: list[web.AppRunner] = []
+        self._listening: list[asyncio.Server] = []
         self.url = ""
         self.metrics_url = ""
 
@@ -65,6 +67,7 @@ class Gateway:
 
         Raises ConfigError for a taken port and for a folder that cannot be the spool.
         """
+        reserve_files(self._settings.max_connections)
         await self._delivery.start()
         for publisher in self._publishers:
             publisher.start()
@@ -87,8 +90,11 @@ class Gateway:
 
     async def stop(self) -> None:
         """Finishes the requests that are in, then closes the producers."""
+        for listening in self._listening:
+            listening.close()
         for runner in self._runners:
             await runner.cleanup()
+        self._listening.clear()
         self._runners.clear()
         if self._keeping is not None:
             self._keeping.cancel()
@@ -102,14 +108,21 @@ class Gateway:
             app,
             access_log=None,
             auto_decompress=False,
-            keepalive_timeout=KEEPALIVE_S,
+            # Also ends request heads that drip in; a dripped body ends by the read timeout.
+            keepalive_timeout=self._settings.idle_timeout_ms / 1000,
             lingering_time=LINGER_S,
             shutdown_timeout=5,
         )
         await runner.setup()
         self._runners.append(runner)
+        serve = capped(
+            _server_of(runner),
+            self._settings.max_connections,
+            self._metrics.connections_refused,
+            RETRY_AFTER_S,
+        )
         try:
-            await web.TCPSite(runner, host, port).start()
+            listening = await asyncio.get_running_loop().create_server(serve, host, port)
         except OSError as error:
             await self.stop()
             if error.errno != errno.EADDRINUSE:
@@ -118,8 +131,8 @@ class Gateway:
                 f"{setting}: port {port} on {host} is taken by another program; stop it or set"
                 f" {setting} to a free port"
             ) from error
-        bound = runner.addresses[0][1]
-        return f"http://{host}:{bound}"
+        self._listening.append(listening)
+        return f"http://{host}:{listening.sockets[0].getsockname()[1]}"
 
     async def _hook(self, request: web.Request) -> web.Response:
         channel = request.match_info["channel"]
@@ -130,17 +143,17 @@ class Gateway:
         )
         response.headers.update(reply.headers)
         response.headers["Server"] = "carewatch"  # no versions for attackers
-        if outcome in (RequestOutcome.UNAVAILABLE, RequestOutcome.OVER_RATE):
+        if outcome is RequestOutcome.UNAVAILABLE:
             response.headers["Retry-After"] = str(RETRY_AFTER_S)
         if outcome is RequestOutcome.WRONG_METHOD:
-            response.headers["Allow"] = "GET, POST"
+            response.headers["Allow"] = ", ".join(METHODS)
         if not request.content.at_eof():
             # What is left of a refused body is not read: the connection ends with the answer.
             response.force_close()
         return response
 
     async def _answer(self, channel: str, request: web.Request) -> tuple[RequestOutcome, Reply]:
-        if request.method not in ("GET", "POST"):
+        if request.method not in METHODS:
             return _refused(RequestOutcome.WRONG_METHOD)
         if self._timekeeper is not None and self._timekeeper.unready is not None:
             # Its arrival could not be told; a sender that comes back meets a clock that is right.
@@ -196,6 +209,13 @@ class Gateway:
             body=generate_latest(self._metrics.registry),
             headers={"Content-Type": CONTENT_TYPE_LATEST},
         )
+
+
+def _server_of(runner: web.AppRunner) -> web.Server:
+    """The server of a runner that is set up."""
+    if runner.server is None:
+        raise RuntimeError("the runner is not set up")
+    return runner.server
 
 
 async def _live(request: web.Request) -> web.Response:
