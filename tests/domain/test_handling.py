@@ -167,3 +167,21 @@ def test_a_summary_of_the_contact_takes_the_place_of_what_was_measured() -> None
 
     assert times(*chat, summary) == {("summary",): [77_000]}
     assert times(*chat, during) == {("summary",): [77_000]}
+
+
+def test_a_summary_that_comes_again_after_a_reopening_is_all_that_counts() -> None:
+    """A helpdesk states the time of the whole conversation at each close, not of the last part."""
+
+    def stated(at: int, handle_ms: int) -> Event:
+        return event(
+            "interaction.summary",
+            at,
+            id_=f"sum-{at}",
+            actor="system",
+            summary={"replaces_key": "contact", "precision_ms": 1000, "handle_ms": handle_ms},
+        )
+
+    first = [asked(), wrote(30_000), stated(MINUTE, 20_000), status(MINUTE, "resolved")]
+    again = [asked(2 * MINUTE, "m2"), wrote(2 * MINUTE + 30_000), status(3 * MINUTE, "resolved")]
+
+    assert times(*first, *again, stated(3 * MINUTE, 50_000)) == {("summary",): [50_000]}

@@ -6,6 +6,7 @@ from carewatch.channels import (
     chatwoot,
     generic,
     instagram,
+    intercom,
     messenger,
     telegram,
     twilio_sms,
@@ -23,5 +24,6 @@ CHANNELS: Final[tuple[ChannelAdapter, ...]] = (
     telegram.ADAPTER,
     twilio_sms.ADAPTER,
     zendesk.ADAPTER,
+    intercom.ADAPTER,
 )
 """Every channel: the routes, the contract tests and the labels of the gateway follow from it."""

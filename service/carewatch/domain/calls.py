@@ -59,21 +59,28 @@ def sum_up(step: Step, event: Summarised) -> None:
     """The contact centre says what was spent: nothing else counts for the contact, and a newer
     summary takes the place of an older one.
 
-    A summary of a contact that no call is known by speaks of everything that is known here.
+    A summary of a contact that is no call speaks of everything that is known here: of the session
+    that is open, too, when it comes again after a reopening.
     """
     state = step.state
     call = _known(step, event.contact)
-    mine = [call] if call is not None else list(state.calls)
-    for one in mine:
-        _remember(step, replace(one, summed_up=True))
-        step.take_back(_name(one.key))
-    if call is None:
+    of_all = call is None or _is_contact(call)
+    for one in state.calls if of_all else (call,):
+        if one is not None:
+            _remember(step, replace(one, summed_up=True))
+            step.take_back(_name(one.key))
+    if of_all:
         step.take_back(handling.KEPT_AS)
         _remember(step, Call(event.contact, over=True, summed_up=True))
         if state.session is not None:
             state.session.summed_up = True
     agent = event.agent or (call.agent if call is not None else state.last_replier)
     handling.say(step, "summary", Spent(event.handle_ms, None), agent, _name(event.contact))
+
+
+def _is_contact(call: Call) -> bool:
+    """Whether no phase told of it: it is known from a summary alone."""
+    return call.over and call.answered_at is None and call.ended_at is None
 
 
 def _missed(step: Step, call: Call, event: CallPhase) -> Call:
