@@ -10,6 +10,8 @@ from carewatch.channels.base import RawRequest, Reply, Secrets
 from carewatch.channels.drafts import Draft
 from carewatch.channels.whatsapp import ADAPTER
 from support import hooks
+from support.measured import outputs_of, samples_of
+from support.replays import totals
 
 FOLDER = Path(__file__).parent / "whatsapp"
 
@@ -96,3 +98,72 @@ def test_items_of_a_batch_do_not_need_each_other() -> None:
     found = hooks.parse("whatsapp", json.dumps(document).encode())
 
     assert [type(item).__name__ for item in found] == ["Skip", "Draft", "Draft", "Draft"]
+
+
+def test_a_person_is_one_chain_of_identifiers_whatever_changes() -> None:
+    """Number alone, number with user id, user id alone, another user id, another number."""
+    told = (
+        "text", "business_scoped_user", "user_without_number", "number_hidden_as_empty_text",
+        "user_id_changed", "user_id_changed_told_in_words", "user_id_update", "number_changed",
+    )  # fmt: skip
+    found = [draft for name in told for draft in drafts(name)]
+    chains: list[set[object]] = [{draft.customer} for draft in found]
+    chains += [{draft.customer, ref.id} for draft in found for ref in draft.references]
+    joined: set[object] = set(chains[0])
+    for _ in chains:
+        joined |= {one for chain in chains if chain & joined for one in chain}
+
+    assert joined == {one for chain in chains for one in chain}
+    assert len(joined) == 4  # two numbers, two user ids
+
+
+def test_a_call_is_answered_when_its_status_and_when_its_end_says_so() -> None:
+    accepted = [d for d in drafts("call_made") if d.call and d.call.phase == "answered"]
+    ended = [d for d in drafts("call_made_ended") if d.call and d.call.phase == "answered"]
+
+    assert [(d.key, d.occurred) for d in accepted] == [(d.key, d.occurred) for d in ended]
+
+
+def test_captions_are_words_of_the_customer() -> None:
+    [picture] = drafts("image_with_caption")
+
+    assert picture.message is not None
+    assert picture.message.text is not None
+    assert picture.message.chars == len(picture.message.text.value) == 20
+
+
+def test_words_of_the_business_are_not_kept() -> None:
+    for name in ("echo_of_the_business_app", "statuses_out_of_order"):
+        assert [d.message.text for d in drafts(name) if d.message] == [None]
+
+
+def test_in_a_group_a_receipt_belongs_to_the_group() -> None:
+    receipt = drafts("delivered_in_a_group")[0]
+
+    assert receipt.conversation is not None
+    assert receipt.conversation.value.endswith(":Y2FwaV9ncm91cDoxNzA1NTU1MDEz")
+    assert receipt.customer == drafts("text")[0].customer
+
+
+@pytest.mark.parametrize("order", [("text", "answer"), ("answer", "text")])
+def test_a_whole_conversation_is_measured(order: tuple[str, str]) -> None:
+    """Asked at 10:00:00; sent at 10:01:00, told after it was delivered and read."""
+    names = {"text": "text", "answer": "statuses_out_of_order"}
+
+    assert samples_of("whatsapp", *(names[one] for one in order)) == {
+        "first_response_time": [60_000],
+        "first_response_time_any": [60_000],
+        "reply_time": [60_000],
+        "queue_wait_time": [60_000],
+    }
+
+
+def test_a_call_takes_as_long_as_whatsapp_says() -> None:
+    """By the summary alone: the time between the phases is not added to it."""
+    counted = totals(outputs_of("whatsapp", "call_answered"))
+
+    assert {
+        series: (total["count"], total["sum_ms"])
+        for series, total in counted.items()
+        if "handle_time" in series
+    } == {"acme|whatsapp|none|normal|handle_time|method=summary|total|": (1, 55_000)}

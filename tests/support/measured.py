@@ -6,6 +6,7 @@ import orjson
 
 from carewatch.channels.drafts import Draft
 from carewatch.gateway.normalise import normalise
+from carewatch.processors.base import Output
 from carewatch.wire import topics
 from carewatch.wire.envelope import encode_event
 from support import hooks
@@ -15,8 +16,8 @@ Delivery = str | tuple[str, int]
 """A fixture that arrives at `hooks.NOW`, or so many milliseconds later."""
 
 
-def facts_of(channel: str, *deliveries: Delivery) -> list[dict[str, Any]]:
-    """The net facts after these deliveries, in this order."""
+def outputs_of(channel: str, *deliveries: Delivery) -> list[Output]:
+    """What the worker writes after these deliveries, in this order."""
     bodies = {f.path.stem: f.body for f in hooks.fixtures() if f.channel == channel}
     adapter, account = hooks.adapter(channel), hooks.ACCOUNTS[channel]
     events, now = [], hooks.NOW
@@ -28,8 +29,12 @@ def facts_of(channel: str, *deliveries: Delivery) -> list[dict[str, Any]]:
             if isinstance(item, Draft):
                 event = normalise(item, adapter, account, hooks.hide(channel), now)
                 events.append(orjson.loads(encode_event(event)))
-    outputs = replay(events, until=now + 1000)
-    return [record["data"] for record in net(outputs, topics.FACTS)]
+    return replay(events, until=now + 1000)
+
+
+def facts_of(channel: str, *deliveries: Delivery) -> list[dict[str, Any]]:
+    """The net facts."""
+    return [record["data"] for record in net(outputs_of(channel, *deliveries), topics.FACTS)]
 
 
 def samples_of(channel: str, *deliveries: Delivery) -> dict[str, list[int]]:

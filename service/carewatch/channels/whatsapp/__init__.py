@@ -22,11 +22,15 @@ from carewatch.channels.verify import Verifier
 from carewatch.channels.whatsapp.values import Value
 
 _SETTINGS: Final = (
-    "account_alerts", "account_review_update", "account_settings_update", "account_update",
-    "business_capability_update", "business_status_update", "flows", "history",
+    "account_alerts", "account_offboarded", "account_reconnected", "account_review_update",
+    "account_settings_update", "account_update", "automatic_events", "business_capability_update",
+    "business_status_update", "flows", "group_lifecycle_update", "group_participants_update",
+    "group_settings_update", "group_status_update", "history",
     "message_template_components_update", "message_template_quality_update",
-    "message_template_status_update", "phone_number_name_update", "phone_number_quality_update",
-    "security", "smb_app_state_sync", "template_category_update", "user_preferences",
+    "message_template_status_update", "partner_solutions", "payment_configuration_update",
+    "phone_number_name_update", "phone_number_quality_update", "phone_number_username_update",
+    "security", "smb_app_state_sync", "template_category_update",
+    "template_correct_category_detection", "tracking_events", "user_preferences",
 )  # fmt: skip
 """Fields about the business account itself: known, and no happening of a conversation."""
 
@@ -66,7 +70,7 @@ def _change(
     if field in _SETTINGS:
         yield Skip(reason="ignored", path=path)
         return
-    if field not in ("messages", "smb_message_echoes", "calls"):
+    if field not in ("messages", "smb_message_echoes", "calls", "user_id_update"):
         yield Skip(reason="unmapped", path=path)
         return
     value = get_object(change, "value")
@@ -81,6 +85,9 @@ def _change(
     yield from each(value.get("statuses"), f"{path}.value.statuses", reader.status)
     yield from each(value.get("message_echoes"), f"{path}.value.message_echoes", reader.echo)
     yield from each(value.get("calls"), f"{path}.value.calls", reader.call)
+    changed = value.get("user_id_update")
+    updates = changed if isinstance(changed, list) or changed is None else [changed]
+    yield from each(updates, f"{path}.value.user_id_update", reader.user_id)
     if get_list(value, "errors"):
         # Errors of the whole number (rate, billing) belong to no message.
         yield Skip(reason="ignored", path=f"{path}.value.errors")

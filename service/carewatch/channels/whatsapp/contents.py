@@ -8,6 +8,7 @@ from carewatch.channels.fields import (
     get_object,
     get_text,
     need_id,
+    need_text,
 )
 from carewatch.wire.envelope import Choice, MessageKind
 
@@ -37,14 +38,23 @@ class Size(TypedDict, total=False):
     media_count: int
 
 
+def words_of(fields: Fields, kind: str) -> str | None:
+    """What somebody wrote: a text, or what stands beside a file or an order."""
+    if kind == "order":
+        return get_text(get_object(fields, kind), "text")
+    if kind != "text" and kind not in _MEDIA:
+        return None
+    return get_text(get_object(fields, kind), "body" if kind == "text" else "caption")
+
+
 def size_of(fields: Fields, kind: str) -> Size:
     """What is counted of a message; nothing of one that changes another."""
     if kind in ("edit", "revoke", "reaction"):
         return {}
-    text = get_text(get_object(fields, "text"), "body") if kind == "text" else None
+    words = words_of(fields, kind)
     return {
-        "has_text": text is not None,
-        "chars": len(text or ""),
+        "has_text": words is not None,
+        "chars": len(words or ""),
         "media_count": 1 if kind in _MEDIA else 0,
     }
 
@@ -64,5 +74,8 @@ def choice_of(fields: Fields, kind: str) -> Choice | None:
             return Choice(kind="list", id=need_id(reply, "id"), title=get_text(reply, "title"))
         case "nfm_reply":
             return Choice(kind="form", id=get_text(get_object(body, "nfm_reply"), "name") or "form")
+        case "call_permission_reply":
+            reply = get_object(body, "call_permission_reply")
+            return Choice(kind="button", id=f"call_permission:{need_text(reply, 'response')}")
         case _:
             return None

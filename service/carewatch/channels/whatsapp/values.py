@@ -1,4 +1,4 @@
-"""The items of one `value`: messages, statuses, echoes and calls, each to its drafts."""
+"""The items of one `value`: messages, statuses and echoes, each to its drafts."""
 
 from collections.abc import Iterator
 from typing import Final, Literal
@@ -6,15 +6,13 @@ from typing import Final, Literal
 from carewatch.channels.base import Account, Skip
 from carewatch.channels.drafts import (
     ActorDraft,
-    CallDraft,
     ConversationId,
     CustomerId,
     Draft,
     MessageDraft,
     MessageId,
-    Occurred,
-    Reference,
     StatusDraft,
+    Text,
 )
 from carewatch.channels.fields import (
     Fields,
@@ -27,7 +25,9 @@ from carewatch.channels.fields import (
     need_text,
 )
 from carewatch.channels.times import occurred
-from carewatch.channels.whatsapp.contents import KINDS, choice_of, size_of
+from carewatch.channels.whatsapp import calls, people
+from carewatch.channels.whatsapp.contents import KINDS, choice_of, size_of, words_of
+from carewatch.channels.whatsapp.people import customer_of
 
 _CHANGES: Final = {
     "edit": ("care.message.updated", "updated"),
@@ -97,16 +97,17 @@ class Value:
         fields = as_object(item, path)
         wamid = need_id(fields, "id")
         kind = need_text(fields, "type")
-        person, number = self._person(fields, "from", "from_user_id", "from_parent_user_id")
         when = occurred(fields.get("timestamp"), "s_or_ms", self._received_at)
-        customer = CustomerId("whatsapp", person, shared=True)
         if kind == "system":
-            yield from _system(fields, path, customer, when)
+            yield from people.system_message(fields, path, when)
             return
-        if kind == "request_welcome":
+        if kind == "request_welcome" or (kind == "reaction" and _taken_back(fields)):
             yield Skip(reason="ignored", path=path)
             return
 
+        person, number = self._person(fields, "from", "from_user_id", "from_parent_user_id")
+        customer = customer_of(person)
+        words = words_of(fields, kind)
         target = _wamid(wamid)
         answers = get_id(get_object(fields, "context"), "id")
         event_type, suffix = "care.message.created", "created"
@@ -144,27 +145,37 @@ class Value:
                 **size_of(fields, kind),
                 in_reply_to=_wamid(answers) if answers else None,
                 needs_reply=False if kind == "reaction" else None,
+                text=Text(words) if words else None,
             ),
             choice=choice,
         )
         if number is not None:
             # Repeated with every message: one id per person, so that it counts once.
-            other = CustomerId("whatsapp", number, shared=True)
-            yield _linked(customer, other, when, key=f"linked|{person}")
+            yield people.linked(customer, customer_of(number), when, key=f"linked|{person}")
 
     def status(self, item: object, path: str) -> Iterator[Draft | Skip]:
         fields = as_object(item, path)
+        about = get_text(fields, "type")
+        if about == "payment":
+            yield Skip(reason="ignored", path=path)
+            return
+        if about == "call":
+            yield from calls.status(fields, path, self._recipient(fields), self._received_at)
+            return
         wamid = need_id(fields, "id")
         value = _STATUSES.get(need_text(fields, "status"))
         if value is None:
             yield Skip(reason="unmapped", path=path)
             return
-        person, _ = self._person(
-            fields, "recipient_id", "recipient_user_id", "recipient_parent_user_id"
-        )
         when = occurred(fields.get("timestamp"), "s_or_ms", self._received_at)
-        customer = CustomerId("whatsapp", person, shared=True)
-        conversation = self._conversation(fields, person)
+        customer: CustomerId | None
+        if get_text(fields, "recipient_type") == "group":
+            member = get_id(fields, "recipient_participant_id")
+            customer = customer_of(member) if member else None
+            conversation = self._conversation({}, need_id(fields, "recipient_id"))
+        else:
+            customer = self._recipient(fields)
+            conversation = self._conversation(fields, customer.value)
         code = None
         for error in get_list(fields, "errors"):
             code = code or get_id(as_object(error, path), "code")
@@ -199,13 +210,22 @@ class Value:
             derived=True,
         )
 
+    def _recipient(self, fields: Fields) -> CustomerId:
+        person, _ = self._person(
+            fields, "recipient_id", "recipient_user_id", "recipient_parent_user_id"
+        )
+        return customer_of(person)
+
     def echo(self, item: object, path: str) -> Iterator[Draft | Skip]:
         """A message typed in the WhatsApp Business app: a person wrote it, which one is unknown."""
         fields = as_object(item, path)
         wamid = need_id(fields, "id")
         kind = get_text(fields, "type") or "unsupported"
+        if kind == "reaction" and _taken_back(fields):
+            yield Skip(reason="ignored", path=path)
+            return
         person, _ = self._person(fields, "to", "to_user_id", "to_parent_user_id")
-        customer = CustomerId("whatsapp", person, shared=True)
+        customer = customer_of(person)
         event_type, suffix, target = "care.message.created", "created", _wamid(wamid)
         if kind in ("edit", "revoke"):
             event_type, suffix = _CHANGES[kind]
@@ -234,64 +254,17 @@ class Value:
         )
 
     def call(self, item: object, path: str) -> Iterator[Draft | Skip]:
-        """A call is a conversation of its own: its end must not end the chat's session."""
         fields = as_object(item, path)
-        call_id = need_id(fields, "id")
-        outbound = get_text(fields, "direction") == "BUSINESS_INITIATED"
-        customer_side = ("to", "to_user_id") if outbound else ("from", "from_user_id")
-        person, _ = self._person(fields, *customer_side, "from_parent_user_id")
-        phase: Literal["started", "completed", "missed"]
-        match need_text(fields, "event"):
-            case "connect":
-                phase = "started"
-            case "terminate":
-                answered = get_id(fields, "duration") not in (None, "0")
-                phase = "completed" if answered else "missed"
-            case _:
-                yield Skip(reason="unmapped", path=path)
-                return
-        customer = CustomerId("whatsapp", person, shared=True)
-        conversation = ConversationId("whatsapp", f"call:{call_id}")
-        yield Draft(
-            type="care.call.phase",
-            key=f"{call_id}|call|{phase}",
-            occurred=occurred(fields.get("timestamp"), "s_or_ms", self._received_at),
-            channel="whatsapp",
-            conversation=conversation,
-            customer=customer,
-            actor=ActorDraft(kind="agent")
-            if outbound
-            else ActorDraft(kind="customer", id=customer),
-            call=CallDraft(
-                call=conversation,
-                phase=phase,
-                direction="outbound" if outbound else "inbound",
-            ),
-        )
+        side = "to" if calls.is_outbound(fields) else "from"
+        person, _ = self._person(fields, side, f"{side}_user_id", f"{side}_parent_user_id")
+        yield from calls.call(fields, path, customer_of(person), self._received_at)
+
+    def user_id(self, item: object, path: str) -> Iterator[Draft | Skip]:
+        fields = as_object(item, path)
+        when = occurred(fields.get("timestamp"), "s_or_ms", self._received_at)
+        yield from people.user_id_update(fields, when)
 
 
-def _system(
-    fields: Fields, path: str, before: CustomerId, when: Occurred
-) -> Iterator[Draft | Skip]:
-    """A changed number: the person stays the same."""
-    system = get_object(fields, "system")
-    if get_text(system, "type") not in ("user_changed_number", "customer_changed_number"):
-        yield Skip(reason="ignored", path=path)
-        return
-    after = get_id(system, "user_id") or get_id(system, "wa_id") or need_id(system, "new_wa_id")
-    customer = CustomerId("whatsapp", after, shared=True)
-    yield _linked(customer, before, when, key=f"{need_id(fields, 'id')}|linked")
-
-
-def _linked(customer: CustomerId, other: CustomerId, when: Occurred, key: str) -> Draft:
-    """Two identifiers of one person."""
-    return Draft(
-        type="care.customer.linked",
-        key=key,
-        occurred=when,
-        channel="whatsapp",
-        about=customer,
-        customer=customer,
-        actor=ActorDraft(kind="customer", id=customer),
-        references=(Reference(system="whatsapp", kind="customer", id=other),),
-    )
+def _taken_back(fields: Fields) -> bool:
+    """A reaction without emoji takes an earlier one back."""
+    return not get_text(get_object(fields, "reaction"), "emoji")
