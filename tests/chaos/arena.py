@@ -21,11 +21,11 @@ from chaos.proxy import Proxy, Weather
 from support.deployment import Deployment
 
 SHORT_TIMEOUTS: Final = {
-    "CAREWATCH_WORKER_SESSION_TIMEOUT_MS": "2000",
-    "CAREWATCH_WORKER_TRANSACTION_TIMEOUT_MS": "4000",
-    "CAREWATCH_WORKER_FLUSH_TIMEOUT_MS": "3000",
+    "CAREWATCH_WORKER_SESSION_TIMEOUT_MS": "3000",
+    "CAREWATCH_WORKER_TRANSACTION_TIMEOUT_MS": "7000",
+    "CAREWATCH_WORKER_FLUSH_TIMEOUT_MS": "6000",
 }
-"""So that a fault is noticed, and over, within seconds."""
+"""So that a fault is noticed, and over, within seconds, and not taken for one is a busy machine."""
 
 REPLICATED: Final = {
     "CAREWATCH_KAFKA_REPLICATION_FACTOR": str(SIZE),
