@@ -23,10 +23,13 @@ from support.verdicts import Ran, Verdict, look_at, verified
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
-SECONDS = 30
-RATE = 50
+SECONDS = 40
+RATE = 40
 SEED = 20260106
-KILLS = 14
+KILLS = 12
+PROGRESS = (0, 1, 500, 3000)
+"""By how much what is shown may grow before the next kill; a reply counts in some forty buckets."""
+PATIENCE = 30
 
 SHORT_TIMEOUTS = {
     "CAREWATCH_WORKER_SESSION_TIMEOUT_MS": "2000",
@@ -93,11 +96,14 @@ class Boards:
 
 
 async def disturb(deployment: Deployment, boards: Boards, clock: Scraper) -> Counter[str]:
-    """Kills worker or board, by a seeded draw, after some more pages each; then lets all be."""
+    """Kills worker or board by a seeded draw, mostly when more is shown; then lets all be.
+
+    Who kills faster than a worker starts would only ever look at empty pages.
+    """
     chance, kills, worker = Random(SEED), Counter[str](), deployment.first_worker
     victims = ["worker", "board 0", "board 1"]
     for _ in range(KILLS):
-        await scraped(clock, chance.randint(0, 10))
+        kills["with progress"] += await progress(clock, chance.choice(PROGRESS))
         # Nobody is spared by the draw: who was killed least is as likely as the other two.
         victim = chance.choice([*victims, min(victims, key=kills.__getitem__)])
         kills[victim] += 1
@@ -111,14 +117,16 @@ async def disturb(deployment: Deployment, boards: Boards, clock: Scraper) -> Cou
     return kills
 
 
-async def scraped(scraper: Scraper, times: int) -> None:
-    """Returns when so many more pages were read."""
-    goal = scraper.pages + times
+async def progress(scraper: Scraper, by: int) -> bool:
+    """Waits until so much more is shown, or for some pages in vain; whether it was."""
+    last, goal = scraper.pages + PATIENCE, scraper.shown + by
 
-    async def reached() -> bool | None:
-        return scraper.pages >= goal or None
+    async def seen() -> bool | None:
+        if scraper.shown >= goal:
+            return by > 0
+        return False if scraper.pages >= last else None
 
-    await eventually(reached)
+    return await eventually(seen, within_s=60)
 
 
 async def run(folder: Path) -> Scraped:
@@ -168,11 +176,11 @@ def test_no_counter_ever_falls_whoever_is_killed(seen: Scraped) -> None:
 
 def test_everybody_was_killed_and_came_back_while_the_scraper_read(seen: Scraped) -> None:
     """Otherwise the test before says nothing."""
-    assert sorted(seen.kills) == ["board 0", "board 1", "worker"]
-    assert min(seen.kills.values()) >= 3
+    assert min(seen.kills[name] for name in ("board 0", "board 1", "worker")) >= 3
+    assert seen.kills["with progress"] >= 3
     for scraper in seen.scrapers:
         assert scraper.pages > SECONDS
-        assert scraper.returns >= 3
+        assert scraper.returns >= 2
 
 
 def test_final_totals_are_those_of_the_oracle_and_of_the_simulator(seen: Scraped) -> None:

@@ -31,11 +31,16 @@ class Scraper:
         self.tries = 0
         self.pages = 0
         self.returns = 0
-        """How often it answered after it had not."""
+        """How often it answered again, after it had shown something and then had not answered."""
         self.unready: set[str] = set()
         """What was said instead of a page."""
         self.shrunk: list[str] = []
         """Every series that fell, or was gone, from one page to the next."""
+
+    @property
+    def shown(self) -> float:
+        """The sum of all that only grows, on the newest page."""
+        return sum(self._known.values())
 
     async def run(self) -> None:
         """Scrapes for ever."""
@@ -58,7 +63,7 @@ class Scraper:
             self._answered = False
             self.unready.add(text)
             return
-        self.returns += not self._answered
+        self.returns += bool(self._known) and not self._answered
         self._answered = True
         self.pages += 1
         self.newest = text

@@ -1,6 +1,7 @@
 """`carewatch board`: exporter, wall page and JSON API."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -24,6 +25,8 @@ def command(folder: Path | None) -> None:
     # The Kafka client repeats every failed attempt to connect; the feed says it once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     sys.setswitchinterval(SWITCH_S)
+    # What is loaded stays: a full collection, which holds up everybody, need not look at it.
+    gc.freeze()
     # Reading results needs no secret: those stay with the gateway.
     asyncio.run(_serve(load_settings(folder, os.environ, secrets="none")))
 

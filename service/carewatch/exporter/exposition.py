@@ -1,8 +1,10 @@
 """Renders `/metrics`: negotiated format, in a thread, each rendering kept for a second."""
 
 import asyncio
+import gc
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
@@ -91,5 +93,19 @@ class Exposition:
     def _render(
         self, view: View, encode: Callable[[CollectorRegistry], bytes], *, openmetrics: bool
     ) -> bytes:
-        pieces = self._text.write(self._showing.families(view), openmetrics=openmetrics)
-        return b"".join((*pieces, encode(self._registry)))
+        with _uncollected():
+            pieces = self._text.write(self._showing.families(view), openmetrics=openmetrics)
+            return b"".join((*pieces, encode(self._registry)))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leaves the garbage collector alone: it would hold up the event loop by all that a page is
+    made of, none of which is garbage before the page is done."""
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if paused:
+            gc.enable()

@@ -1,6 +1,7 @@
 """The board's HTTP door: `/metrics`, `/livez`, `/readyz`, `/api/v1/board`, `/api/v1/stream`.
 
-Further routes (the wall's) are handed in: this room knows no page.
+Further routes (the wall's) are handed in: this room knows no page. Whatever looks at every point
+is made in a thread from an immutable snapshot, so that no answer waits for another.
 """
 
 import asyncio
@@ -55,6 +56,7 @@ class BoardServer:
         self._routes = tuple(routes)
         self._exposition = Exposition(registry, feed.refresh)
         self._latest: tuple[int, bytes] = (-1, b"")
+        self._telling = asyncio.Lock()
         self._closing = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
@@ -138,8 +140,7 @@ class BoardServer:
                 text=f"recent: {text!r} is not a number of windows from 1 to {RECENT_MAX}\n",
             )
         snapshot = self._feed.refresh().snapshot
-        document = board_document(snapshot, now=self._clock(), recent=int(text))
-        body = await asyncio.to_thread(encode_document, document)
+        body = await asyncio.to_thread(_document, snapshot, self._clock(), int(text))
         return web.Response(body=body, content_type="application/json", headers=_NO_STORE)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
@@ -153,7 +154,7 @@ class BoardServer:
         await response.write(f"retry: {RETRY_MS}\n\n".encode())
         while not self._closing.is_set():
             try:
-                await response.write(self._event())
+                await response.write(await self._event())
             except ConnectionError:
                 break
             try:
@@ -162,13 +163,22 @@ class BoardServer:
                 continue
         return response
 
-    def _event(self) -> bytes:
+    async def _event(self) -> bytes:
         """The message of this second; all readers share it."""
-        now = self._clock()
-        if self._latest[0] != now // 1000:
-            said = orjson.dumps(self._message(self._feed.refresh().snapshot, now))
-            self._latest = (now // 1000, b"id: %d\ndata: %b\n\n" % (now, said))
-        return self._latest[1]
+        async with self._telling:
+            now = self._clock()
+            if self._latest[0] != now // 1000:
+                snapshot = self._feed.refresh().snapshot
+                event = await asyncio.to_thread(self._written, snapshot, now)
+                self._latest = (now // 1000, event)
+            return self._latest[1]
+
+    def _written(self, snapshot: Snapshot, now: int) -> bytes:
+        return b"id: %d\ndata: %b\n\n" % (now, orjson.dumps(self._message(snapshot, now)))
+
+
+def _document(snapshot: Snapshot, now: int, recent: int) -> bytes:
+    return encode_document(board_document(snapshot, now=now, recent=recent))
 
 
 def _not_ready(reason: str | None) -> web.Response:

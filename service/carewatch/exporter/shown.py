@@ -3,7 +3,7 @@
 How they are written down is the business of `text` and of `collector`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -51,7 +51,7 @@ class Buckets(NamedTuple):
     help: str
     labels: Labels
     bounds: Labels
-    counts: Mapping[Labels, list[int]]
+    counts: Mapping[Labels, Sequence[int]]
     sums: Mapping[Labels, float] | None
 
     @property

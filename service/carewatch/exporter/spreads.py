@@ -1,13 +1,16 @@
 """Distributions on the page: as histograms since the beginning, as percentiles of late.
 
 What several points come to is remembered while they are the very same: points are never changed,
-only replaced, and between two scrapes most of them are not.
+only replaced, and between two scrapes most of them are not. It is remembered in tuples and in
+structures that Python's garbage collector does not visit: a full collection would stall the event
+loop by all of them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import is_
 from typing import Final
+
+import msgspec
 
 from carewatch.domain.aggregates import CLASSIC, CLASSIC_BOUNDS_MS, bucket_bounds
 from carewatch.domain.points import Spread, add_spreads
@@ -61,7 +64,7 @@ class Histograms:
                 counted = _marks(part) if marks else part.classic or [0] * CLASSIC
                 counts = [a + b for a, b in zip(counts, counted, strict=True)]
             count, sum_ = sum(part.count for part in parts), sum(part.sum for part in parts)
-            kept = self._kept[name, labels] = _Summed(parts, counts, count, sum_)
+            kept = self._kept[name, labels] = _Summed(tuple(parts), tuple(counts), count, sum_)
         return kept
 
 
@@ -76,25 +79,23 @@ class Percentiles:
         kept = self._kept.get((name, labels))
         if kept is None or not _same(kept.parts, parts):
             together = parts[0] if len(parts) == 1 else add_spreads(parts)
-            kept = self._kept[name, labels] = _Ranked(parts, tuple(_ranks(together)))
+            kept = self._kept[name, labels] = _Ranked(tuple(parts), tuple(_ranks(together)))
         return kept.ranks
 
 
-@dataclass(frozen=True, slots=True)
-class _Summed:
-    parts: list[Spread]
-    counts: list[int]
+class _Summed(msgspec.Struct, frozen=True, gc=False):
+    parts: tuple[Spread, ...]
+    counts: tuple[int, ...]
     count: int
     sum: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    parts: list[Spread]
+class _Ranked(msgspec.Struct, frozen=True, gc=False):
+    parts: tuple[Spread, ...]
     ranks: tuple[tuple[str, float], ...]
 
 
-def _same(known: list[Spread], parts: list[Spread]) -> bool:
+def _same(known: Sequence[Spread], parts: Sequence[Spread]) -> bool:
     return len(known) == len(parts) and all(map(is_, known, parts))
 
 
