@@ -1,7 +1,8 @@
 """Which label values are shown by name: those of the rulebook and `none`; all else is `other`.
 
 Label values come from outside (a helpdesk's queue names), so without this a renamed queue or a
-mistaken integration would grow the number of series without bound.
+mistaken integration would grow the number of series without bound. Names that nobody can read on a
+page are cut.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,9 @@ from carewatch.domain.rulebook import TARGETS, Document, Tenant
 
 NONE = "none"
 OTHER = "other"
+
+LONGEST = 120
+"""Characters of a name that are shown."""
 
 CHANNELS = (
     "whatsapp", "messenger", "instagram", "x", "wechat", "telegram", "line", "viber", "slack",
@@ -61,15 +65,15 @@ class Known:
         else:
             tenant, queues = (NONE if tenant == NONE else OTHER), frozenset()
         return (
-            tenant,
+            cut(tenant),
             channel if channel in CHANNELS or channel == NONE else OTHER,
-            queue if queue in queues or queue == NONE else OTHER,
+            cut(queue) if queue in queues or queue == NONE else OTHER,
         )
 
     def value(self, label: str, value: str) -> str:
         """The value of a metric's own label as it is shown."""
         if label == "policy":
-            return value if value in self.policies or value == NONE else OTHER
+            return cut(value) if value in self.policies or value == NONE else OTHER
         if label == "within":
             return value if value in self.within else OTHER
         closed = _CLOSED.get(label)
@@ -84,7 +88,7 @@ class Known:
             point.labels[:2] for window in ("total", "now") for point in snapshot.points(window)
         }
         return [
-            (tenant, channel, queue)
+            (cut(tenant), channel, cut(queue))
             for tenant, channel in sorted(heard)
             if tenant in self.queues and channel in CHANNELS
             for queue in sorted({*self.queues[tenant], NONE})
@@ -105,11 +109,16 @@ class Known:
                 yield from product(OUTCOMES)
             case ("policy", "target"):
                 for policy in sorted(self.policies):
-                    yield from product((policy,), self.policies[policy])
+                    yield from product((cut(policy),), self.policies[policy])
             case ("metric",):
                 yield from product(CORRECTABLE)
             case _:
                 return
+
+
+def cut(name: str) -> str:
+    """The name as it is shown; two that begin alike for long enough become one."""
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
 def known_values(rulebook: Document | None, tenants: Iterable[str] = ()) -> Known:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from carewatch.domain.board import Snapshot
 from carewatch.domain.durations import parse_duration
+from carewatch.domain.known import cut
 from carewatch.domain.policy import PRIORITIES
 from carewatch.domain.rulebook import Document, Policy
 from carewatch.domain.times import parse_time
@@ -48,7 +49,7 @@ def shown_promises(snapshot: Snapshot) -> Iterator[Numbers]:
         "gauge",
         "Share of the SLA clocks of a policy that must be met.",
         ("policy",),
-        {(policy.policy,): policy.objective.attainment / 100 for policy in in_force},
+        {(cut(policy.policy),): policy.objective.attainment / 100 for policy in in_force},
     )
     yield Numbers(
         "care_sla_target_seconds",
@@ -56,7 +57,7 @@ def shown_promises(snapshot: Snapshot) -> Iterator[Numbers]:
         "What a policy promises, on the clock of the target.",
         ("policy", "target", "priority"),
         {
-            (policy.policy, target, priority): seconds(parse_duration(limit))
+            (cut(policy.policy), target, priority): seconds(parse_duration(limit))
             for policy in in_force
             for target, priority, limit in targets_of(policy)
         },

@@ -161,7 +161,7 @@ class Showing:
         yield Numbers(
             "care_board_relabelled_points",
             "gauge",
-            "Points shown as `other`, since the rulebook does not name their label values.",
+            "Points with names that are cut, or shown as `other` since the rulebook has none such.",
             (),
             {(): self._labels.relabelled(ever, now)},
         )
