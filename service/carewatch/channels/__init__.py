@@ -4,6 +4,7 @@ from typing import Final
 
 from carewatch.channels import (
     chatwoot,
+    eventbridge,
     generic,
     instagram,
     intercom,
@@ -25,5 +26,6 @@ CHANNELS: Final[tuple[ChannelAdapter, ...]] = (
     twilio_sms.ADAPTER,
     zendesk.ADAPTER,
     intercom.ADAPTER,
+    eventbridge.ADAPTER,
 )
 """Every channel: the routes, the contract tests and the labels of the gateway follow from it."""
