@@ -47,18 +47,19 @@ def build_gateway(settings: Settings, clock: Clock) -> Gateway:
     seal = seal_of(settings)
     counts = {
         name: partition_count(topics.BY_NAME[name], settings.kafka)
-        for name in (topics.EVENTS, topics.DEAD)
+        for name in (topics.EVENTS, topics.DEAD, topics.TEXT)
     }
+    texts = (topics.TEXT,) if settings.privacy.text_tenants else ()
     publishers = {
         name: Publisher(
             options,
             name,
             deadline_ms=settings.gateway.produce_timeout_ms,
-            max_request_bytes=int(topics.BY_NAME[name].config["max.message.bytes"]),
+            max_request_bytes=int(topics.BY_NAME[name].config.get("max.message.bytes", 1_048_576)),
             client_id=f"carewatch-gateway-{name}",
-            partitions=count,
+            partitions=counts[name],
         )
-        for name, count in counts.items()
+        for name in (topics.EVENTS, topics.DEAD, *texts)
     }
     lane_of = lanes_by(counts)
     limit_bytes = settings.gateway.spool_limit_bytes
@@ -96,14 +97,14 @@ def wire_worker(settings: Settings) -> "faust.App":
 
 
 async def build_redriver(settings: Settings) -> Redriver:
-    """What feeds dead letters again; not started yet. Raises Refused without `care.events`."""
+    """What feeds dead letters again; not started yet. Raises Refused without its topics."""
     options = kafka_options(settings.kafka)
-    counts = await partition_counts([topics.EVENTS], options)
+    counts = await partition_counts([topics.EVENTS, topics.TEXT], options)
     return Redriver(
         options,
         doors=doors_of(settings, CHANNELS),
         seal=seal_of(settings),
-        partitions=counts[topics.EVENTS],
+        partitions=counts,
     )
 
 

@@ -171,12 +171,17 @@ class AccountSettings(_Strict, frozen=True):
 
 
 class PrivacySettings(_Strict, frozen=True):
-    """Keys that never reach Kafka: customer and agent pseudonyms per tenant, dead letters."""
+    """Keys that never reach Kafka: customer and agent pseudonyms per tenant, dead letters.
+
+    What customers of `text_tenants` write goes to the restricted topic `care.text`, for annotators;
+    nobody's does unless it is named here.
+    """
 
     customer_keys: dict[str, Secret] = {}
     agent_keys: dict[str, Secret] = {}
     key_id: str = "1"
     dead_letter_key: Secret | None = None
+    text_tenants: tuple[str, ...] = ()
 
 
 class Settings(_Strict, frozen=True):
@@ -303,6 +308,10 @@ def _contradictions(file: YamlFile, settings: Settings, *, secrets: bool) -> lis
             if account.tenant not in getattr(settings.privacy, section):
                 says = f"has no key for tenant {account.tenant!r}, which {name} needs; add one"
                 found.append(file.mistake(("privacy", section), says))
+    for at, tenant in enumerate(settings.privacy.text_tenants):
+        if all(account.tenant != tenant for account in settings.accounts):
+            says = f"no account is of tenant {tenant!r}; correct the name or remove it"
+            found.append(file.mistake(("privacy", "text_tenants", at), says))
     for section in ("customer_keys", "agent_keys") if secrets else ():
         keys: dict[str, Secret] = getattr(settings.privacy, section)
         for tenant, key in keys.items():

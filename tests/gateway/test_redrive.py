@@ -46,8 +46,8 @@ async def test_a_body_without_an_id_of_its_own_gets_the_id_of_its_delivery_again
     )
 
     assert reason is None
-    assert counted.ids() == [decode_envelope(event.value).id for event in events]
-    assert counted.events.records == events
+    assert counted.ids() == [decode_envelope(event.value).id for _, event in events]
+    assert [("care.events", event) for event in counted.events.records] == events
 
 
 async def test_of_a_request_nothing_is_kept_but_what_its_channel_needs() -> None:

@@ -17,12 +17,14 @@ class ProviderId:
     """An identifier as the provider writes it, and the family within which it is unique.
 
     `shared` families mean the same thing in every account of a tenant (a WhatsApp user, a wamid);
-    all others are bound to the account by the gateway.
+    all others are bound to the account by the gateway. One that is `ours` is a key that carewatch
+    gave away itself (in `care.text`) and gets back: a pseudonym already, kept as it is.
     """
 
     family: str
     value: str = field(repr=False)
     shared: bool = False
+    ours: bool = False
 
     def __post_init__(self) -> None:
         if not self.value:
@@ -194,6 +196,8 @@ class Draft:
     `key` is what the provider de-duplicates by, unique within the account: the event's id is
     derived from it, so it must be the same for every delivery of the same thing. It never holds
     text or a phone number. `about` replaces the conversation for events that belong to a person.
+    `account_ref` and `source_role` are those of the source of which it speaks, where that is not
+    the account which brings it (an annotator).
     """
 
     type: str
@@ -204,6 +208,9 @@ class Draft:
     conversation: ConversationId | None = None
     about: CustomerId | AgentId | None = None
     conversation_ref: str | None = None
+    interaction_no: int | None = None
+    account_ref: str | None = None
+    source_role: wire.SourceRole | None = None
     customer: CustomerId | None = None
     locale: str | None = None
     priority: wire.Priority | None = None

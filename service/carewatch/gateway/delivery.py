@@ -213,10 +213,14 @@ class Delivery:
         """Publishes the first records of a lane.
 
         One that Kafka will never take, since the topic's limit was lowered, becomes a dead letter;
-        among others it raises MessageSizeTooLargeError.
+        among others it raises MessageSizeTooLargeError. Of a topic that is switched off meanwhile
+        nothing may come any more: they are forgotten.
         """
+        publisher = self._publishers.get(lane.topic)
+        if publisher is None:
+            return
         try:
-            await self._publishers[lane.topic].publish(records)
+            await publisher.publish(records)
         except MessageSizeTooLargeError:
             if len(records) > 1 or lane.topic == DEAD:
                 raise

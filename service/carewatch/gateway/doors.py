@@ -22,6 +22,8 @@ class Door:
     spool: bool = True
     """Whether its events may wait on disk while Kafka is away; else the provider keeps them."""
     rate: TokenBucket | None = None
+    keeps_text: bool = False
+    """Whether what its customers write goes to `care.text`."""
 
 
 def doors_of(settings: Settings, channels: Sequence[ChannelAdapter]) -> dict[tuple[str, str], Door]:
@@ -64,6 +66,7 @@ def doors_of(settings: Settings, channels: Sequence[ChannelAdapter]) -> dict[tup
             hide=pseudonyms_of(settings.privacy, account.tenant, account.channel, account.account),
             spool=account.spool,
             rate=_rate_of(account),
+            keeps_text=account.tenant in settings.privacy.text_tenants,
         )
     return doors
 

@@ -79,10 +79,11 @@ def normalise(
             channel=draft.channel,
             adapter=channel.name,
             adapter_version=channel.version,
-            source_role=channel.source_role,
-            account_ref=account.account_ref,
+            source_role=draft.source_role or channel.source_role,
+            account_ref=draft.account_ref or account.account_ref,
             conversation_key=key,
             conversation_ref=draft.conversation_ref,
+            interaction_no=draft.interaction_no,
             time_quality=draft.occurred.quality,
             time_original=draft.occurred.original,
             external_refs=tuple(

@@ -7,17 +7,19 @@ is not. Customers and agents have different keys; destroying a key erases the li
 import base64
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from carewatch.channels.drafts import AgentId, ConversationId, CustomerId, MessageId, ProviderId
-from carewatch.domain.errors import ConfigError
+from carewatch.domain.errors import ConfigError, InvalidRecord
 from carewatch.settings import PrivacySettings
 
 LENGTH: Final = 26
 """Characters of base32, 130 bits: no two identifiers will ever meet."""
 
 _SEPARATOR: Final = b"\x00"
+_OURS: Final = re.compile(rf"[acmu]_[a-z2-7]{{{LENGTH}}}")
 
 
 def short_hash(digest: bytes) -> str:
@@ -41,21 +43,26 @@ class Pseudonyms:
 
     def customer(self, customer: CustomerId) -> str:
         """`u_…`: the same person in every conversation of the family."""
-        return "u_" + self._hash(self.customer_key, customer)
+        return self._key("u_", self.customer_key, customer)
 
     def agent(self, agent: AgentId) -> str:
         """`a_…`: agents are persons, too, under a key of their own."""
-        return "a_" + self._hash(self.agent_key, agent)
+        return self._key("a_", self.agent_key, agent)
 
     def conversation(self, conversation: ConversationId) -> str:
         """`c_…`: hashed since many providers name a conversation by the customer's number."""
-        return "c_" + self._hash(self.customer_key, conversation)
+        return self._key("c_", self.customer_key, conversation)
 
     def message(self, message: MessageId) -> str:
         """`m_…`: a wamid contains the phone number."""
-        return "m_" + self._hash(self.customer_key, message)
+        return self._key("m_", self.customer_key, message)
 
-    def _hash(self, key: bytes, identifier: ProviderId) -> str:
+    def _key(self, prefix: str, key: bytes, identifier: ProviderId) -> str:
+        """Raises InvalidRecord for one that is said to be ours, and cannot be."""
+        if identifier.ours:
+            if not _OURS.fullmatch(identifier.value) or not identifier.value.startswith(prefix):
+                raise InvalidRecord("schema", "a key that carewatch never gave away")
+            return identifier.value
         parts = (
             type(identifier).__name__,
             identifier.family,
@@ -63,7 +70,7 @@ class Pseudonyms:
             identifier.value,
         )
         message = _SEPARATOR.join(part.encode("utf-8", "surrogatepass") for part in parts)
-        return short_hash(hmac.digest(key, message, "sha256"))
+        return prefix + short_hash(hmac.digest(key, message, "sha256"))
 
 
 def pseudonyms_of(privacy: PrivacySettings, tenant: str, adapter: str, account: str) -> Pseudonyms:

@@ -24,7 +24,7 @@ from carewatch.gateway.parsing import Parsed, parse
 from carewatch.gateway.producer import Outgoing, Unavailable
 from carewatch.gateway.spool import Addressed
 from carewatch.wire.dead import encode_remembered
-from carewatch.wire.topics import DEAD, EVENTS
+from carewatch.wire.topics import DEAD, EVENTS, TEXT
 
 T = TypeVar("T")
 
@@ -137,6 +137,7 @@ class Receiver:
             if event_id not in self._acknowledged
         }
         records: list[Addressed] = [(EVENTS, record) for record in fresh.values()]
+        records += ((TEXT, record) for record in parsed.texts)
         if parsed.dead is not None:
             letter = dead_letter(
                 request.body,

@@ -46,7 +46,7 @@ class Redriver:
         *,
         doors: Mapping[tuple[str, str], Door],
         seal: Seal | None,
-        partitions: int,
+        partitions: Mapping[str, int],
     ) -> None:
         self._doors = doors
         self._seal = seal
@@ -107,12 +107,13 @@ class Redriver:
             self.done.left["its account is not configured"] += 1
             return []
         kept = letter.recall(self._seal)
-        events, reason = parse_again(door, body, letter.arrived_at or 0, kept)
+        records, reason = parse_again(door, body, letter.arrived_at or 0, kept)
         if reason is not None:
             # What of it was understood is in the log already, or goes there now, by the same ids.
             self.done.left[f"it is still not understood ({reason})"] += 1
         return [
-            (EVENTS, partition_of(event.key or b"", self._partitions), event) for event in events
+            (topic, partition_of(record.key or b"", self._partitions[topic]), record)
+            for topic, record in records
         ]
 
 
