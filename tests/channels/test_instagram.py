@@ -8,7 +8,6 @@ from carewatch.channels.drafts import Draft
 from carewatch.channels.instagram import ADAPTER
 from carewatch.channels.verify import Verdict, verify
 from support import hooks
-from support.measured import samples_of
 
 FOLDER = Path(__file__).parent / "instagram"
 
@@ -59,14 +58,3 @@ def test_without_a_match_every_account_of_the_app_is_taken_for_its_own() -> None
 
 def test_an_entry_with_an_unknown_field_does_not_hide_its_siblings() -> None:
     assert [Skip(reason="unmapped", path="entry[0].messaging[0]")] == items("unknown_kind")
-
-
-def test_a_whole_conversation_is_measured() -> None:
-    """Asked at 10:00:00 and :05, answered at 10:01:05; a heart, unsent, needs no reply any more."""
-    assert samples_of("instagram", "whole_conversation") == {
-        "first_response_time": [65_000],
-        "first_response_time_any": [65_000],
-        "reply_time": [65_000, 30_000],
-        "next_reply_time": [30_000],
-        "queue_wait_time": [65_000],
-    }

@@ -10,7 +10,6 @@ from carewatch.channels.base import RawRequest, Reply, Skip
 from carewatch.channels.drafts import Draft
 from carewatch.channels.messenger import ADAPTER
 from support import hooks
-from support.measured import samples_of
 
 FOLDER = Path(__file__).parent / "messenger"
 BOT = "1517776481860111"
@@ -113,15 +112,3 @@ def test_the_subscription_is_confirmed_with_the_token() -> None:
 
     assert Reply(text="42") == ADAPTER.challenge(request, secrets, account)
     assert ADAPTER.challenge(replace(request, query=query), secrets, account) is None
-
-
-def test_a_whole_conversation_is_measured() -> None:
-    """Asked at 10:00:00; the bot at :02.5, handed over at :11, Bob at 10:02:30.25; again 20 s."""
-    assert samples_of("messenger", "whole_conversation") == {
-        "first_response_time": [150_250],
-        "first_response_time_any": [2_500],
-        "first_response_after_handoff": [139_250],
-        "reply_time": [150_250, 20_000],
-        "next_reply_time": [20_000],
-        "queue_wait_time": [139_250],
-    }
