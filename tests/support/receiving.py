@@ -16,11 +16,11 @@ from carewatch.gateway.producer import Outgoing, Unavailable
 from carewatch.gateway.receive import Receiver
 from carewatch.settings import GatewaySettings, Settings
 from carewatch.wire.envelope import decode_envelope
-from carewatch.wire.topics import DEAD, EVENTS
+from carewatch.wire.topics import DEAD, EVENTS, TEXT
 from support import hooks
 from support.sender import BASE
 
-lane_of = lanes_by({EVENTS: 4, DEAD: 1})
+lane_of = lanes_by({EVENTS: 4, DEAD: 1, TEXT: 4})
 SETTINGS = Settings(
     gateway=GatewaySettings(public_base_url=BASE),
     accounts=hooks.account_settings(),
@@ -54,13 +54,15 @@ class Lab:
     def __init__(
         self, settings: Settings = SETTINGS, channels: tuple[ChannelAdapter, ...] = CHANNELS
     ) -> None:
-        self.events, self.dead = Topic(), Topic()
+        self.events, self.dead, self.text = Topic(), Topic(), Topic()
         self.registry = CollectorRegistry()
         self.seal = Seal("dead letter key")
         self.receiver = Receiver(
             doors_of(settings, channels),
             channels,
-            stores=Delivery({EVENTS: self.events, DEAD: self.dead}, lane_of, None, self.seal),
+            stores=Delivery(
+                {EVENTS: self.events, DEAD: self.dead, TEXT: self.text}, lane_of, None, self.seal
+            ),
             seal=self.seal,
             metrics=GatewayMetrics(self.registry, tuple(c.name for c in CHANNELS)),
         )
