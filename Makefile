@@ -1,6 +1,6 @@
 # carewatch: every target sets up what it needs. Try `make`, then `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-broker test-scenarios quick coverage golden bench chaos fuzz lint lock clean
+.PHONY: help setup demo test test-pure test-broker test-scenarios quick coverage golden bench chaos soak fuzz dashboards lint lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -48,9 +48,15 @@ bench: setup ## benchmarks; figures are ratios to a baseline of the same run; RE
 chaos: setup ## faults by the dozen under live traffic, then every number checked; ARGS="--help"
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
+soak: setup ## half the capacity with faults for half an hour, and nothing may grow; ARGS="--help"
+	PYTHONPATH=tests $(BIN)/python -m chaos.soak --report docs/soak.json $(ARGS)
+
 fuzz: setup ## coverage-guided fuzzing of every parser, verifier and decoder; ARGS="--minutes N"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/fuzz.txt
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
+
+dashboards: setup ## write the Grafana dashboards anew from deploy/grafana/boards.py
+	$(BIN)/python deploy/grafana/generate.py
 
 lint: setup ## format, style, types, architecture, spelling
 	$(BIN)/ruff check .
