@@ -74,6 +74,7 @@ def edited(thread: Thread, fields: Fields) -> Iterator[Draft]:
             has_text=text is not None,
             chars=len(text or ""),
             edited_no=number,
+            text=Text(text) if text and not outbound else None,
         ),
     )
 

@@ -39,7 +39,10 @@ class Size(TypedDict, total=False):
 
 
 def words_of(fields: Fields, kind: str) -> str | None:
-    """What somebody wrote: a text, or what stands beside a file or an order."""
+    """What somebody wrote: a text, what stands beside a file or an order, the new words."""
+    if kind == "edit":
+        edited = get_object(get_object(fields, kind), "message")
+        return words_of(edited, get_text(edited, "type") or "")
     if kind == "order":
         return get_text(get_object(fields, kind), "text")
     if kind != "text" and kind not in _MEDIA:
@@ -48,10 +51,12 @@ def words_of(fields: Fields, kind: str) -> str | None:
 
 
 def size_of(fields: Fields, kind: str) -> Size:
-    """What is counted of a message; nothing of one that changes another."""
-    if kind in ("edit", "revoke", "reaction"):
+    """What is counted of a message; of one that changes another only the new words."""
+    if kind in ("revoke", "reaction"):
         return {}
     words = words_of(fields, kind)
+    if kind == "edit":
+        return {"has_text": words is not None, "chars": len(words or "")}
     return {
         "has_text": words is not None,
         "chars": len(words or ""),
