@@ -70,7 +70,7 @@ class ItemOutcome(StrEnum):
     IGNORED = "ignored"
     """Known, and deliberately no event: typing, an activity line, a setting of the provider."""
     OTHER_AUTHORITY = "other_authority"
-    """The account says that another source speaks for it (`messages_from`, `lifecycle_from`)."""
+    """Another source speaks for the account (`messages_from`, `lifecycle_from`, or a helpdesk)."""
     UNMAPPED = "unmapped"
     """A kind this channel does not know (yet): a dead letter."""
     INVALID = "invalid"

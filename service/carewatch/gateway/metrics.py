@@ -42,6 +42,13 @@ class GatewayMetrics:
             ("reason",),
             registry=registry,
         )
+        self.overlaps = Counter(
+            "care_authority_overlap",
+            "Events left out since a helpdesk tells of the same conversations, and nobody has said"
+            " whose word counts.",
+            ("channel",),
+            registry=registry,
+        )
         self.publish_seconds = Histogram(
             "care_publish_duration_seconds",
             "From the first record sent to the last acknowledgement, failures included.",
@@ -71,6 +78,7 @@ class GatewayMetrics:
             for outcome in RequestOutcome:
                 self.requests.labels(channel=channel, outcome=outcome.value)
         for channel in channels:
+            self.overlaps.labels(channel)
             for item in ItemOutcome:
                 self.items.labels(channel=channel, outcome=item.value)
         for reason in REASONS:

@@ -1,7 +1,5 @@
 """Drafts -> events: pseudonyms, deterministic ids, the envelope."""
 
-from typing import Final
-
 from msgspec import UNSET, UnsetType
 
 from carewatch.channels.base import Account, ChannelAdapter
@@ -24,29 +22,6 @@ from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.times import format_time
 from carewatch.gateway.pseudonyms import Pseudonyms, event_id
 from carewatch.wire import envelope as wire
-
-_MESSAGES: Final = ("care.message.created", "care.message.updated", "care.message.deleted")
-_LIFECYCLE: Final = (
-    "care.conversation.opened", "care.conversation.status_changed", "care.conversation.assigned",
-    "care.conversation.handoff", "care.conversation.merged", "care.queue.entered",
-    "care.queue.left",
-)  # fmt: skip
-
-
-def speaks_for(account: Account, event_type: str) -> bool:
-    """Whether this account's channel is the authority for such events.
-
-    Where a helpdesk serves a number that also reports by itself, both would count every message:
-    `messages_from` and `lifecycle_from` name the one source that counts.
-    """
-    authority = (
-        account.messages_from
-        if event_type in _MESSAGES
-        else account.lifecycle_from
-        if event_type in _LIFECYCLE
-        else None
-    )
-    return authority is None or authority == account.channel
 
 
 def normalise(

@@ -9,9 +9,10 @@ from carewatch.channels.drafts import Draft
 from carewatch.channels.outcomes import ItemOutcome, RequestOutcome
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.times import parse_time
+from carewatch.gateway.authority import Authority, speaks_for
 from carewatch.gateway.bugs import log_bug
 from carewatch.gateway.doors import Door
-from carewatch.gateway.normalise import normalise, speaks_for
+from carewatch.gateway.normalise import normalise
 from carewatch.gateway.producer import Outgoing
 from carewatch.gateway.spool import Addressed
 from carewatch.wire.envelope import CONTENT_TYPE, Envelope, encode_event
@@ -63,11 +64,15 @@ class Parsed:
         return RequestOutcome.PUBLISHED if self.events else RequestOutcome.IGNORED
 
 
-def parse(door: Door, request: RawRequest) -> Parsed:
+def parse(door: Door, request: RawRequest, authority: Authority | None = None) -> Parsed:
+    """Takes a genuine body apart; what raises is a dead letter, never an error.
+
+    Without `authority` only what the configuration says decides who speaks.
+    """
     parsed = Parsed()
     try:
         for item in door.channel.parse(request, door.account):
-            _take(parsed, item, door, request)
+            _take(parsed, item, door, request, authority)
     except InvalidRecord as error:
         parsed.skipped.append(ItemOutcome.INVALID)
         parsed.invalid.append(error.reason)
@@ -90,7 +95,13 @@ def parse_again(
     return parsed.records, parsed.dead
 
 
-def _take(parsed: Parsed, item: Draft | Skip, door: Door, request: RawRequest) -> None:
+def _take(
+    parsed: Parsed,
+    item: Draft | Skip,
+    door: Door,
+    request: RawRequest,
+    authority: Authority | None,
+) -> None:
     if isinstance(item, Skip):
         parsed.skipped.append(_ITEM.get(item.reason, ItemOutcome.INVALID))
         if item.reason != "ignored":
@@ -104,6 +115,9 @@ def _take(parsed: Parsed, item: Draft | Skip, door: Door, request: RawRequest) -
     except InvalidRecord as error:
         parsed.skipped.append(ItemOutcome.INVALID)
         parsed.invalid.append(error.reason)
+        return
+    if authority is not None and not authority.admits(door, event):
+        parsed.skipped.append(ItemOutcome.OTHER_AUTHORITY)
         return
     if event.type in _REPEATED_TYPES:
         parsed.repeated.add(event.id)

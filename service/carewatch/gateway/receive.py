@@ -16,6 +16,7 @@ from carewatch.channels.base import ChannelAdapter, RawRequest, Reply, Secrets
 from carewatch.channels.outcomes import STATUS, ItemOutcome, RequestOutcome
 from carewatch.channels.verify import Verdict, verify
 from carewatch.engine.sealing import Seal
+from carewatch.gateway.authority import Authority
 from carewatch.gateway.bugs import log_bug
 from carewatch.gateway.dead import dead_letter
 from carewatch.gateway.doors import Door
@@ -62,6 +63,7 @@ class Receiver:
         metrics: GatewayMetrics,
     ) -> None:
         self._doors = doors
+        self._authority = Authority(doors.values(), metrics.overlaps)
         self._channels = {channel.name: channel for channel in channels}
         self._decoy = channels[0]
         # Nobody knows this secret, so verifying with it is the work of a wrong signature. It is
@@ -109,7 +111,7 @@ class Receiver:
         wait_ms = door.rate.take(request.received_at) if door.rate else 0
         if wait_ms:
             return _over_rate(wait_ms)
-        parsed = await _aside(request, partial(parse, door, request))
+        parsed = await _aside(request, partial(parse, door, request, self._authority))
         return await self._publish(door, request, parsed)
 
     def _handshake(self, door: Door | None, request: RawRequest) -> Answer:

@@ -14,8 +14,9 @@ import aiohttp
 from carewatch.channels.base import Account, ChannelAdapter, RawRequest, Secrets, Skip
 from carewatch.channels.signing import prove
 from carewatch.domain.errors import InvalidRecord, Retryable
+from carewatch.gateway.authority import speaks_for
 from carewatch.gateway.doors import Door
-from carewatch.gateway.normalise import normalise, speaks_for
+from carewatch.gateway.normalise import normalise
 from carewatch.gateway.pseudonyms import pseudonyms_of
 from carewatch.settings import PrivacySettings, Secret, Settings
 from carewatch.wire.envelope import Envelope
