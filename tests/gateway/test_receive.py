@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from carewatch.channels import CHANNELS
-from carewatch.channels.base import Account, RawRequest, Skip
+from carewatch.channels.base import Account, RawRequest, Reply, Skip
 from carewatch.channels.drafts import Draft
 from carewatch.channels.generic import Generic
 from carewatch.channels.outcomes import STATUS, RequestOutcome
@@ -114,6 +114,16 @@ async def test_nothing_to_publish_is_still_a_success() -> None:
 
     assert await lab.post(*body_of("chatwoot/activity")) == RequestOutcome.IGNORED
     assert await lab.post("generic", b"[]") == RequestOutcome.IGNORED
+
+
+async def test_a_provider_is_answered_in_its_own_form() -> None:
+    """Twilio takes what stands in the answer for what it should send."""
+    body = next(f for f in hooks.fixtures() if f.name == "twilio_sms/text").body
+    request = hooks.request("twilio_sms", body)
+
+    answer = await Lab().receiver.receive("twilio_sms", "sms-1", request)
+
+    assert answer.reply == Reply(text="<Response/>", content_type="text/xml")
 
 
 async def test_who_a_person_is_is_published_once() -> None:
