@@ -12,6 +12,7 @@ from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
 from aiokafka.producer.transaction_manager import TransactionManager
 
+from support.eventually import eventually
 from support.lab import Address, Lab, create_topics
 
 
@@ -150,3 +151,37 @@ async def test_a_subscribed_partition_tells_its_position_and_stable_end(lab: Lab
         assert consumer.last_stable_offset(where) == 2
     finally:
         await consumer.stop()
+
+
+@pytest.mark.broker
+async def test_a_reader_of_committed_records_is_told_that_a_transaction_is_open(lab: Lab) -> None:
+    """The end goes on and the stable offset does not, as of the last fetch, until it is ended."""
+    where = TopicPartition(lab.results, 0)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=lab.bootstrap_servers, transactional_id=f"{lab.name}-open"
+    )
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=lab.bootstrap_servers,
+        isolation_level="read_committed",
+        fetch_max_wait_ms=50,
+    )
+    await producer.start()
+    await consumer.start()
+    try:
+        consumer.assign([where])
+        await consumer.seek_to_beginning(where)
+
+        async def look(stable: int, end: int) -> bool | None:
+            await consumer.getmany(timeout_ms=50)
+            found = consumer.last_stable_offset(where), consumer.highwater(where)
+            return found == (stable, end) or None
+
+        await producer.begin_transaction()
+        await producer.send_and_wait(lab.results, b"held back", partition=0)
+        assert await eventually(lambda: look(0, 1))
+
+        await producer.commit_transaction()
+        assert await eventually(lambda: look(2, 2))
+    finally:
+        await consumer.stop()
+        await producer.stop()

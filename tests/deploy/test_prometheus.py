@@ -15,6 +15,7 @@ from carewatch.domain.board import Board
 from carewatch.domain.metric import BASE_LABELS
 from carewatch.domain.points import Moment, Point, Tally, Value
 from carewatch.engine.metrics import ProcessMetrics
+from carewatch.engine.ports import Lag
 from carewatch.exporter.exposition import Exposition
 from carewatch.exporter.shown import View
 from carewatch.gateway.metrics import GatewayMetrics
@@ -62,7 +63,7 @@ async def served(board: Callable[[], Board]) -> AsyncIterator[dict[str, str]]:
     metrics.partitions(topics.EVENTS, 1)
     metrics.state("running")
     metrics.opened("track", 0, rows=0, seconds=0.0)
-    metrics.lag(topics.EVENTS, 0, 0, None)
+    metrics.lag(topics.EVENTS, 0, Lag(0, None, 0, 0))
     gateway = GatewayMetrics(CollectorRegistry(), ("web",))
     gateway.clock_ahead.set(0.0)
     exposition = Exposition(CollectorRegistry(), lambda: View(snapshot=board().snapshot()))

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from carewatch.engine.metrics import ProcessMetrics
 from carewatch.engine.news import LATE_SECONDS, RESTORE_SECONDS, News
 from carewatch.engine.observer import Flushed
+from carewatch.engine.ports import Lag
 from carewatch.wire.topics import DEAD, EVENTS, FACTS, LATE
 
 HOUR_MS = 3_600_000
@@ -30,6 +31,11 @@ class Told:
 @pytest.fixture
 def told() -> Told:
     return Told()
+
+
+def lag(records: int, reached: int) -> Lag:
+    """A lag on a partition without open transactions."""
+    return Lag(records, reached, stable=5_000, end=5_000)
 
 
 def flushed(**outputs: int) -> Flushed:
@@ -74,20 +80,41 @@ def test_a_restore_is_seen_while_it_lasts(told: Told) -> None:
 
 
 def test_lag_is_told_in_records_and_in_time_and_is_none_when_nothing_waits(told: Told) -> None:
-    told.metrics.lag(EVENTS, 3, 700, NOW - 90_000)
+    told.metrics.lag(EVENTS, 3, lag(700, NOW - 90_000))
     behind = told.value("care_consumer_lag_seconds", **HERE)
-    told.metrics.lag(EVENTS, 3, 0, NOW - 90_000)
+    told.metrics.lag(EVENTS, 3, lag(0, NOW - 90_000))
 
     assert behind == 90
     assert told.value("care_consumer_lag_seconds", **HERE) == 0
     assert told.value("care_consumer_lag_records", **HERE) == 0
 
 
+def test_how_long_a_transaction_holds_readers_back_is_told_until_the_partition_is_given_up() -> (
+    None
+):
+    now = NOW
+    registry = CollectorRegistry()
+    metrics = ProcessMetrics(registry, lambda: now)
+    metrics.expect("track", EVENTS, (FACTS,))
+
+    def told() -> float | None:
+        metrics.lag(EVENTS, 3, Lag(0, now, stable=5_000, end=5_002))
+        return registry.get_sample_value("care_stable_offset_lag_seconds", HERE)
+
+    first = told()
+    now += 45_000
+    later = told()
+    metrics.closed("track", 3)
+    gone = registry.get_sample_value("care_stable_offset_lag_seconds", HERE)
+
+    assert (first, later, gone, told()) == (0, 45, None, 0)
+
+
 def test_who_is_far_behind_says_so_before_retention_removes_records(told: Told) -> None:
     """A week is kept: half of it is told."""
-    told.metrics.lag(EVENTS, 3, 1, NOW - 84 * HOUR_MS)
+    told.metrics.lag(EVENTS, 3, lag(1, NOW - 84 * HOUR_MS))
     before = told.metrics.late_for_retention()
-    told.metrics.lag(EVENTS, 3, 1, NOW - 85 * HOUR_MS)
+    told.metrics.lag(EVENTS, 3, lag(1, NOW - 85 * HOUR_MS))
     (notice,) = told.metrics.late_for_retention()
     told.metrics.closed("track", 3)
 

@@ -122,6 +122,13 @@ def test_unreadable_records_are_counted() -> None:
     assert value(text, series) == "2.0"
 
 
+def test_results_that_a_transaction_holds_back_are_told_by_partition() -> None:
+    text = page(Board(), held_ms={("care.metrics", "3"): 12_500, ("care.metrics", "0"): 0})
+
+    series = 'care_stable_offset_lag_seconds{partition="%s",topic="care.metrics"}'
+    assert [value(text, series % partition) for partition in "03"] == ["0.0", "12.5"]
+
+
 def test_exposed_series_is_the_number_of_lines() -> None:
     text = page(SAMPLE)
 

@@ -15,7 +15,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from carewatch.domain.errors import Retryable
-from carewatch.engine.ports import Fetched, NotOwner, OnRevoke
+from carewatch.engine.ports import Fetched, Lag, NotOwner, OnRevoke
 from carewatch.processors.base import Record
 from carewatch.settings import WorkerSettings
 
@@ -183,27 +183,27 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._consumer.commit(mine)
         return bool(mine)
 
-    def lag(self, partition: int) -> int | None:
-        """Committed records of the source that were not fetched yet, as of the last fetch."""
+    def lag(self, partition: int) -> Lag | None:
+        """What of an owned partition was not fetched yet; None before the first fetch."""
         where = TopicPartition(self._topic, partition)
         try:
-            end = self._consumer.last_stable_offset(where)
+            stable = self._consumer.last_stable_offset(where)
+            end = self._consumer.highwater(where)
             position = self._consumer._subscription.subscription.assignment.state_value(  # noqa: SLF001
                 where
             ).position
         except (IllegalStateError, AssertionError, AttributeError):
             return None
-        return None if end is None or end < 0 else max(0, int(end) - int(position))
+        if stable is None or stable < 0 or end is None:
+            return None
+        behind = max(0, int(stable) - int(position))
+        return Lag(behind, self._reached.get(partition), int(stable), int(end))
 
     @property
     def partition_count(self) -> int | None:
         """How many partitions the source has by the newest metadata; None while unknown."""
         known = self._consumer.partitions_for_topic(self._topic)
         return len(known) if known else None
-
-    def reached(self, partition: int) -> int | None:
-        """When the newest record that was fetched had been written (ms); None before the first."""
-        return self._reached.get(partition)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Every token is over; what is in memory is flushed, and kept in case it comes back."""

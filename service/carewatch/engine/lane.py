@@ -17,7 +17,7 @@ from carewatch.domain.errors import Refused, Retryable
 from carewatch.engine.observer import Observer
 from carewatch.engine.orders import Orders, Paused
 from carewatch.engine.partition import Partition, Timings
-from carewatch.engine.ports import Fetched, Log, MembershipFactory, NotOwner, ProducerFactory
+from carewatch.engine.ports import Fetched, Lag, Log, MembershipFactory, NotOwner, ProducerFactory
 from carewatch.engine.tally import TooManyDead
 from carewatch.processors.base import PartitionContext, Processor
 from carewatch.settings import WorkerSettings
@@ -50,7 +50,7 @@ class Lane:
         observer: Observer,
         orders: Orders,
         flush_gate: asyncio.Semaphore,
-        on_lag: Callable[[str, int, int, int | None], None],
+        on_lag: Callable[[str, int, Lag], None],
         timings: Timings | None = None,
     ) -> None:
         self.processor = processor
@@ -333,7 +333,7 @@ class Lane:
             for number in self.live:
                 lag = self._group.lag(number)
                 if lag is not None:
-                    self._on_lag(self.processor.reads, number, lag, self._group.reached(number))
+                    self._on_lag(self.processor.reads, number, lag)
 
     def _refuse_another_count(self) -> None:
         """Partitions added while we run: keys now go elsewhere, so nothing may go on."""

@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 from carewatch import __version__
 from carewatch.clock import Clock
 from carewatch.engine.observer import STOPS, Flushed, Observer
+from carewatch.engine.ports import Lag
+from carewatch.engine.stable import StableOffsets
 from carewatch.wire.dead import REASONS
 from carewatch.wire.topics import BY_NAME, DEAD, LATE
 
@@ -27,6 +29,7 @@ class ProcessMetrics(Observer):
         self._clock = clock
         self._sources: dict[str, str] = {}
         self._behind: dict[tuple[str, int], int] = {}
+        self._stable = StableOffsets()
         where = ("topic", "partition")
 
         def gauge(name: str, says: str, *labels: str) -> Gauge:
@@ -54,6 +57,11 @@ class ProcessMetrics(Observer):
         self._lag_seconds = gauge(
             "care_consumer_lag_seconds",
             "Age of the newest record fetched while others wait behind it, else 0.",
+            *where,
+        )
+        self._held_seconds = gauge(
+            "care_stable_offset_lag_seconds",
+            "For how long an open transaction has held back what was written after it, else 0.",
             *where,
         )
         self._restoring = gauge(
@@ -138,12 +146,15 @@ class ProcessMetrics(Observer):
         """How many partitions `topic` has."""
         self._partitions.labels(topic).set(count)
 
-    def lag(self, topic: str, partition: int, records: int, reached: int | None) -> None:
-        """`records` are still to be fetched; `reached` is when the newest fetched was written."""
-        behind = max(0, self._clock() - reached) if records and reached is not None else 0
+    def lag(self, topic: str, partition: int, lag: Lag) -> None:
+        """What of the partition is still to be fetched, or held back by a transaction."""
+        now = self._clock()
+        behind = max(0, now - lag.reached) if lag.records and lag.reached is not None else 0
+        held = self._stable.held_ms(topic, partition, stable=lag.stable, end=lag.end, now=now)
         self._behind[topic, partition] = behind
-        self._lag.labels(topic, partition).set(records)
+        self._lag.labels(topic, partition).set(lag.records)
         self._lag_seconds.labels(topic, partition).set(behind / 1000)
+        self._held_seconds.labels(topic, partition).set(held / 1000)
 
     def late_for_retention(self) -> list[str]:
         """What people should know before Kafka removes records that were not read yet."""
@@ -201,6 +212,7 @@ class ProcessMetrics(Observer):
     def closed(self, stage: str, partition: int) -> None:
         source = self._sources[stage]
         self._behind.pop((source, partition), None)
-        for family in (self._assigned, self._lag, self._lag_seconds):
+        self._stable.forget(source, partition)
+        for family in (self._assigned, self._lag, self._lag_seconds, self._held_seconds):
             family.remove(source, partition)
         self._restoring.remove(f"care.state.{stage}", partition)

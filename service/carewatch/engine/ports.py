@@ -25,6 +25,19 @@ class NotOwner(Retryable):
     """The group no longer counts this process as the owner of the partition."""
 
 
+class Lag(NamedTuple):
+    """How far the reading of a partition has come, as of the last fetch.
+
+    `records` are committed and not fetched yet. `reached` is when the newest that was fetched had
+    been written (ms). From `stable` up to `end` an open transaction holds back what there is.
+    """
+
+    records: int
+    reached: int | None
+    stable: int
+    end: int
+
+
 class Message(NamedTuple):
     """One record to send; a `value` of None is a tombstone."""
 
@@ -165,11 +178,8 @@ class Membership(Group, Protocol):
     async def commit(self, offsets: Mapping[int, int]) -> None:
         """Tells lag tools where we are: advisory, errors are noted."""
 
-    def lag(self, partition: int) -> int | None:
-        """Committed records of the source that were not fetched yet, as of the last fetch."""
-
-    def reached(self, partition: int) -> int | None:
-        """When the newest record that was fetched had been written (ms); None before the first."""
+    def lag(self, partition: int) -> Lag | None:
+        """What of an owned partition was not fetched yet; None before the first fetch."""
 
 
 OnRevoke = Callable[[], Awaitable[None]]

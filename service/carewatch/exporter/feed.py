@@ -8,7 +8,7 @@ into a new board while the old one goes on to be shown, growing older, which the
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from carewatch.domain.board import Board
 from carewatch.domain.errors import InvalidRecord, Refused, Retryable
 from carewatch.engine.cluster import partition_counts
+from carewatch.engine.stable import StableOffsets
 from carewatch.exporter.shown import View
 from carewatch.wire import topics
 from carewatch.wire.points import decode_point
@@ -37,6 +38,8 @@ class Feed:
         self._tenants = tenants
         self._board: Board | None = None
         self._unreadable: dict[tuple[str, ...], int] = {}
+        self._stable = StableOffsets()
+        self._held: dict[tuple[str, ...], int] = {}
         self._view = View(snapshot=Board().snapshot(), tenants=tenants)
         self._reason = "starting: no connection to Kafka yet"
         self.caught_up = asyncio.Event()
@@ -58,6 +61,7 @@ class Feed:
                 snapshot=self._board.snapshot(),
                 tenants=self._tenants,
                 unreadable=dict(self._unreadable),
+                held_ms=dict(self._held),
             )
         return self._view
 
@@ -94,6 +98,7 @@ class Feed:
                 for records in fetched.values():
                     for record in records:
                         self._fold(board, record)
+                self._look_for_open_transactions(consumer, partitions)
                 if self._board is not board and await self._reached(consumer, ends):
                     self._board = board
                     self.refresh()
@@ -111,6 +116,16 @@ class Feed:
             behind += max(0, end - await consumer.position(partition))
         self._reason = f"reading {topics.METRICS}: {behind} records behind"
         return behind == 0
+
+    def _look_for_open_transactions(
+        self, consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]
+    ) -> None:
+        now = int(asyncio.get_running_loop().time() * 1000)
+        for place in partitions:
+            stable, end = consumer.last_stable_offset(place), consumer.highwater(place)
+            if stable is not None and end is not None:
+                held = self._stable.held_ms(*place, stable=stable, end=end, now=now)
+                self._held[place.topic, str(place.partition)] = held
 
     def _fold(self, board: Board, record: "ConsumerRecord[bytes, bytes]") -> None:
         """Folds one record; what cannot be understood is counted and passed over."""

@@ -172,6 +172,13 @@ class Showing:
             ("topic", "reason"),
             dict(sorted(view.unreadable.items())),
         )
+        yield Numbers(
+            "care_stable_offset_lag_seconds",
+            "gauge",
+            "For how long an open transaction has held back what was written after it, else 0.",
+            ("topic", "partition"),
+            {place: seconds(ms) for place, ms in sorted(view.held_ms.items())},
+        )
         yield from shown_promises(snapshot)
         build: dict[Labels, int] = {(__version__,): 1}
         yield Numbers("care_build_info", "info", "The version that runs.", ("version",), build)

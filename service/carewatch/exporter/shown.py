@@ -23,6 +23,8 @@ class View:
     tenants: tuple[str, ...] = ()
     unreadable: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     """Records that were passed over, by topic and reason."""
+    held_ms: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    """For how long an open transaction has held results back, by topic and partition."""
 
 
 class Numbers(NamedTuple):

@@ -117,9 +117,6 @@ class FakeMembership(FakeGroup):
     def lag(self, partition: int) -> None:
         """Nobody looks at it here."""
 
-    def reached(self, partition: int) -> None:
-        """Nobody looks at it here."""
-
 
 class _Refusals(Observer):
     """A refusal is wrong here: no fault of a run loses what was committed."""
