@@ -1,5 +1,6 @@
 """What only Chatwoot does."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,3 +66,27 @@ def test_a_message_of_whatsapp_refers_to_that_channels_key() -> None:
     key = hooks.hide("chatwoot").message(found.id)  # type: ignore[arg-type]
 
     assert key == hooks.hide("whatsapp").message(found.id)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("inbox", "fixture"),
+    [
+        ("Channel::Whatsapp", "whatsapp/text.json"),
+        ("Channel::FacebookPage", "messenger/text.json"),
+        ("Channel::Instagram", "instagram/text.json"),
+        ("Channel::TwilioSms", "twilio_sms/text.form"),
+    ],
+)
+def test_a_message_refers_to_what_its_own_channel_calls_it(inbox: str, fixture: str) -> None:
+    """Chatwoot's `source_id` is the provider's id of the message."""
+    channel = fixture.partition("/")[0]
+    [own] = [d.message for d in hooks.parse(channel, (FOLDER.parent / fixture).read_bytes())
+             if isinstance(d, Draft) and d.message is not None]  # fmt: skip
+    document = json.loads((FOLDER / "customer_photo_on_whatsapp.json").read_text())
+    document["conversation"]["channel"] = inbox
+    document["source_id"] = own.id.value
+
+    [told] = hooks.parse("chatwoot", json.dumps(document).encode())
+
+    assert isinstance(told, Draft)
+    assert [reference.id for reference in told.references] == [own.id]

@@ -63,6 +63,14 @@ _FILE_KINDS: Final[dict[str, MessageKind]] = {
     "share": "unsupported",
 }
 
+_UNIQUE_IDS: Final[dict[Channel, str]] = {
+    "whatsapp": "whatsapp",
+    "messenger": "messenger",
+    "instagram": "instagram",
+    "sms": "twilio",
+}
+"""Families of message ids that mean the same to Chatwoot and to the channel's own webhooks."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Item:
@@ -176,10 +184,12 @@ def _prompt(item: _Item) -> Prompt:
 
 
 def _reference(channel: Channel, source_id: str) -> Reference:
-    """The provider's own message id: on WhatsApp a wamid, the key of that channel's events."""
-    shared = channel == "whatsapp"
+    """The provider's own message id: where it is unique, the key of that channel's own events."""
+    own = _UNIQUE_IDS.get(channel)
     return Reference(
-        system=channel, kind="message", id=MessageId(channel, source_id, shared=shared)
+        system=channel,
+        kind="message",
+        id=MessageId(own or channel, source_id, shared=own is not None),
     )
 
 
