@@ -147,13 +147,21 @@ def _message(message: MessageDraft | None, hide: Pseudonyms) -> wire.Message | N
     )
 
 
+def _watermark(at: int) -> str:
+    try:
+        return format_time(at)
+    except OverflowError as error:
+        # A number that is no time in milliseconds: of the year 20000, say.
+        raise InvalidRecord("time") from error
+
+
 def _status(status: StatusDraft | None, hide: Pseudonyms) -> wire.Status | None:
     if status is None:
         return None
     return wire.Status(
         value=status.value,
         message_key=_message_key(status.message, hide),
-        up_to_time=format_time(status.up_to) if status.up_to is not None else None,
+        up_to_time=_watermark(status.up_to) if status.up_to is not None else None,
         error_code=status.error_code,
     )
 
