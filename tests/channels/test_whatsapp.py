@@ -167,3 +167,18 @@ def test_a_call_takes_as_long_as_whatsapp_says() -> None:
         for series, total in counted.items()
         if "handle_time" in series
     } == {"acme|whatsapp|none|normal|handle_time|method=summary|total|": (1, 55_000)}
+
+
+def test_a_contact_says_nothing_of_somebody_else() -> None:
+    """Two people write at once, and only one of them is listed: with a user id, at that."""
+    document = json.loads((FOLDER / "text.json").read_text())
+    value = document["entry"][0]["changes"][0]["value"]
+    value["contacts"][0]["user_id"] = "US.13491208655302741918"
+    value["messages"].append(value["messages"][0] | {"id": "wamid.other", "from": "4915199999999"})
+
+    found = hooks.parse("whatsapp", json.dumps(document).encode())
+
+    customers = [
+        d.customer.value for d in found if isinstance(d, Draft) and d.message and d.customer
+    ]
+    assert customers == ["US.13491208655302741918", "4915199999999"]

@@ -173,14 +173,12 @@ def _inbound(fields: Fields, sid: str, at: Occurred) -> Draft:
 
 def _choice(fields: Fields) -> Choice | None:
     """What was picked of a content template; its titles are the business's words."""
-    for kind, chosen, title in (
-        ("button", "ButtonPayload", "ButtonText"),
-        ("list", "ListId", "ListTitle"),
-    ):
-        stated, name = get_id(fields, chosen), get_text(fields, title)
-        if stated or name:
-            picked: Literal["button", "list"] = "button" if kind == "button" else "list"
-            return Choice(kind=picked, id=stated or name or "-", title=name)
+    button, item = get_id(fields, "ButtonPayload"), get_id(fields, "ListId")
+    words = get_text(fields, "ButtonText")
+    if button or words:
+        return Choice(kind="button", id=button or words or "-", title=words)
+    if item:
+        return Choice(kind="list", id=item, title=get_text(fields, "ListTitle"))
     if get_text(fields, "InteractiveData"):
         return Choice(kind="form", id="flow")
     return None

@@ -57,6 +57,7 @@ def message(thread: Thread, fields: Fields) -> Iterator[Draft]:
 
 
 def edited(thread: Thread, fields: Fields) -> Iterator[Draft]:
+    """The new words of a message; edits are counted from 1."""
     mid = need_id(fields, "mid")
     number = get_int(fields, "num_edit")
     outbound = thread.sent_by_business

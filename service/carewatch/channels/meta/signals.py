@@ -31,6 +31,7 @@ _THUMBS: Final = {"Good response": 1, "Bad response": 0}
 
 
 def delivery(thread: Thread, fields: Fields) -> Iterator[Draft]:
+    """What reached the customer: some messages by name, or all up to a moment."""
     named = [need_id({"mid": mid}, "mid") for mid in get_list(fields, "mids")]
     yield from _reached(thread, fields, "delivered", named)
 

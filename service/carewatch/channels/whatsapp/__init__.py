@@ -6,7 +6,8 @@ written by whoever `api_sender` says; its key is that of an echo of the same wam
 event. Marketing and authentication templates are campaigns: automated, nobody's reply.
 
 People are known by the business-scoped user id (BSUID) where one is sent, else by the phone
-number; a message that names both links them (`care.customer.linked`).
+number; a message that names both links them (`care.customer.linked`), as does a change of either.
+A call is a conversation of its own, with its length as a summary.
 `match` of an account: `phone_number_id`.
 Source: WhatsApp Cloud API reference, "Webhooks" (messages, statuses, message echoes, calls).
 """

@@ -27,7 +27,7 @@ from carewatch.channels.fields import (
 from carewatch.channels.times import occurred
 from carewatch.channels.whatsapp import calls, people
 from carewatch.channels.whatsapp.contents import KINDS, choice_of, size_of, words_of
-from carewatch.channels.whatsapp.people import customer_of
+from carewatch.channels.whatsapp.people import Contacts, Side, customer_of
 
 _CHANGES: Final = {
     "edit": ("care.message.updated", "updated"),
@@ -64,30 +64,7 @@ class Value:
         self._account = account
         self._received_at = received_at
         self._business = business
-        self._contacts = [
-            contact for contact in get_list(value, "contacts") if isinstance(contact, dict)
-        ]
-
-    def _person(self, item: Fields, phone: str, scoped: str, parent: str) -> tuple[str, str | None]:
-        """Who it is: the preferred identifier, and the phone number where it is another one."""
-        number = get_id(item, phone)
-        contact: Fields = {}
-        if len(self._contacts) == 1:
-            contact = self._contacts[0]
-        for candidate in self._contacts:
-            if number is not None and get_id(candidate, "wa_id") == number:
-                contact = candidate
-        number = number or get_id(contact, "wa_id")
-        preferred = (
-            get_id(item, parent)
-            or get_id(contact, "parent_user_id")
-            or get_id(item, scoped)
-            or get_id(contact, "user_id")
-            or number
-        )
-        if preferred is None:
-            return need_id(item, phone), None
-        return preferred, number if number != preferred else None
+        self._contacts = Contacts(value)
 
     def _conversation(self, item: Fields, person: str) -> ConversationId:
         group = get_id(item, "group_id")
@@ -105,7 +82,7 @@ class Value:
             yield Skip(reason="ignored", path=path)
             return
 
-        person, number = self._person(fields, "from", "from_user_id", "from_parent_user_id")
+        person, number = self._contacts.person(fields, "from")
         customer = customer_of(person)
         words = words_of(fields, kind)
         target = _wamid(wamid)
@@ -211,9 +188,7 @@ class Value:
         )
 
     def _recipient(self, fields: Fields) -> CustomerId:
-        person, _ = self._person(
-            fields, "recipient_id", "recipient_user_id", "recipient_parent_user_id"
-        )
+        person, _ = self._contacts.person(fields, "recipient")
         return customer_of(person)
 
     def echo(self, item: object, path: str) -> Iterator[Draft | Skip]:
@@ -224,7 +199,7 @@ class Value:
         if kind == "reaction" and _taken_back(fields):
             yield Skip(reason="ignored", path=path)
             return
-        person, _ = self._person(fields, "to", "to_user_id", "to_parent_user_id")
+        person, _ = self._contacts.person(fields, "to")
         customer = customer_of(person)
         event_type, suffix, target = "care.message.created", "created", _wamid(wamid)
         if kind in ("edit", "revoke"):
@@ -255,8 +230,8 @@ class Value:
 
     def call(self, item: object, path: str) -> Iterator[Draft | Skip]:
         fields = as_object(item, path)
-        side = "to" if calls.is_outbound(fields) else "from"
-        person, _ = self._person(fields, side, f"{side}_user_id", f"{side}_parent_user_id")
+        side: Side = "to" if calls.is_outbound(fields) else "from"
+        person, _ = self._contacts.person(fields, side)
         yield from calls.call(fields, path, customer_of(person), self._received_at)
 
     def user_id(self, item: object, path: str) -> Iterator[Draft | Skip]:
