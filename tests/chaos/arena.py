@@ -21,9 +21,9 @@ from chaos.proxy import Proxy, Weather
 from support.deployment import Deployment
 
 SHORT_TIMEOUTS: Final = {
-    "CAREWATCH_WORKER_SESSION_TIMEOUT_MS": "3000",
-    "CAREWATCH_WORKER_TRANSACTION_TIMEOUT_MS": "7000",
-    "CAREWATCH_WORKER_FLUSH_TIMEOUT_MS": "6000",
+    "CAREWATCH_WORKER_SESSION_TIMEOUT_MS": "4000",
+    "CAREWATCH_WORKER_TRANSACTION_TIMEOUT_MS": "9000",
+    "CAREWATCH_WORKER_FLUSH_TIMEOUT_MS": "8000",
 }
 """So that a fault is noticed, and over, within seconds, and not taken for one is a busy machine."""
 

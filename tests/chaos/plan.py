@@ -75,7 +75,7 @@ def _lasting(random: Random, kind: Kind) -> int:
     brokers, and peers are apart for longer than a replica counts as in sync."""
     match kind:
         case "freeze":
-            return random.randrange(3500, 7000)
+            return random.randrange(4500, 8000)
         case "network":
             return random.randrange(300, 3500)
         case "broker_kill" | "broker_restart":

@@ -104,6 +104,20 @@ async def test_records_survive_a_restart_and_a_kill_on_the_same_address(kafka: L
 
 
 @pytest.mark.broker
+def test_one_that_ended_by_itself_starts_again_and_leaves_nothing_open(kafka: LocalKafka) -> None:
+    former = kafka._guard
+    assert former is not None
+    assert former.stdin is not None
+    os.kill(kafka.pid, signal.SIGTERM)
+    assert kafka.wait() != 0
+
+    kafka.start()
+
+    assert former.stdin.closed
+    assert known_brokers(HOST, kafka.port, timeout_s=5) == 1
+
+
+@pytest.mark.broker
 def test_a_second_start_on_the_same_folder_names_the_running_one(kafka: LocalKafka) -> None:
     with pytest.raises(Refused) as refusal:
         LocalKafka(kafka.folder).start()

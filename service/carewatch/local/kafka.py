@@ -144,6 +144,7 @@ class LocalKafka:
         """
         if self.running:
             return
+        self.stop()  # of one that ended by itself the pipes are still open
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "running.json").open("a+", encoding="utf-8") as claim:
             self._claim(claim)
