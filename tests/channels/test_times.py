@@ -24,13 +24,16 @@ NOON = 1_767_607_200_000
         ("2026-01-05T10:00:00Z", "iso", NOON),
         ("2026-01-05T11:00:00.123456789+01:00", "iso", NOON + 123),
         ("2026-01-05 10:00:00 UTC", "iso", NOON),
+        ("Mon, 05 Jan 2026 10:00:00 +0000", "rfc2822", NOON),
+        ("5 Jan 2026 11:00:00 +0100", "rfc2822", NOON),
+        ("Mon, 05 Jan 2026 10:00:00 GMT", "rfc2822", NOON),
     ],
 )
 def test_a_documented_form_is_read(value: object, unit: Unit, expected: int) -> None:
     assert to_ms(value, unit) == expected
 
 
-@pytest.mark.parametrize("unit", ["s", "ms", "iso", "s_or_ms"])
+@pytest.mark.parametrize("unit", ["s", "ms", "iso", "s_or_ms", "rfc2822"])
 @pytest.mark.parametrize(
     "value", [None, True, "", "junk", "12x", "1.2.3", "1e9", [], {}, "٣", "9" * 30, float("inf")]
 )
@@ -39,9 +42,19 @@ def test_junk_is_no_time(value: object, unit: Unit) -> None:
         to_ms(value, unit)
 
 
-def test_a_local_time_without_zone_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("2026-01-05T10:00:00", "iso"),
+        ("Mon, 05 Jan 2026 10:00:00", "rfc2822"),
+        ("Mon, 05 Jan 2026 10:00:00 CET", "rfc2822"),
+        ("Mon, 35 Jan 2026 10:00:00 GMT", "rfc2822"),
+        ("Mon, 05 Jux 2026 10:00:00 GMT", "rfc2822"),
+    ],
+)
+def test_a_local_time_or_an_impossible_one_is_refused(text: str, unit: Unit) -> None:
     with pytest.raises(InvalidRecord):
-        to_ms("2026-01-05T10:00:00", "iso")
+        to_ms(text, unit)
 
 
 def test_an_unbelievable_time_is_replaced_by_the_arrival_and_kept() -> None:

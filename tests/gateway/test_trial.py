@@ -38,15 +38,15 @@ def test_a_configured_account_says_what_its_gateway_would_publish(fixture: Fixtu
     assert told == expected
 
 
-@pytest.mark.parametrize("name", list(hooks.SENDERS))
-def test_what_is_signed_is_genuine(name: str) -> None:
-    fixture = next(f for f in FIXTURES if f.channel == name)
+@pytest.mark.parametrize("fixture", FIXTURES, ids=lambda fixture: fixture.name)
+def test_what_is_signed_is_genuine(fixture: Fixture) -> None:
+    name = fixture.channel
     door = DOORS[name, hooks.ACCOUNTS[name].account_ref]
 
     request = signed_request(door, SETTINGS, fixture.body, hooks.NOW)
 
     assert verify(door.channel.verifiers, request, door.secrets, hooks.NOW) == Verdict.GENUINE
-    assert request.public_url == BASE + hooks.url_of(name)
+    assert request.public_url == BASE + hooks.posted_to(name, fixture.body)
 
 
 @pytest.mark.parametrize("name", list(hooks.SENDERS))

@@ -97,13 +97,18 @@ def url_of(channel: str) -> str:
     return f"/hooks/{channel}/{ACCOUNTS[channel].account_ref}"
 
 
+def posted_to(channel: str, body: bytes) -> str:
+    """The path to which a provider posts this body."""
+    return url_of(channel) + SENDERS[channel].query(body)
+
+
 def signature(
     channel: str, body: bytes, *, at: int = NOW, secret: str | None = None
 ) -> dict[str, str]:
     """The headers by which a provider proves that it sent `body` at `at` (ms)."""
     sender = SENDERS[channel]
     key = sender.secret if secret is None else secret
-    return sender.sign(body, BASE + url_of(channel), at, key)
+    return sender.sign(body, BASE + posted_to(channel, body), at, key)
 
 
 def request(
@@ -112,8 +117,8 @@ def request(
     """A signed POST, unless other headers are given."""
     return RawRequest(
         method="POST",
-        url=url_of(channel),
-        public_url=BASE + url_of(channel),
+        url=posted_to(channel, body),
+        public_url=BASE + posted_to(channel, body),
         headers=signature(channel, body) if headers is None else headers,
         body=body,
         received_at=now,
@@ -130,11 +135,18 @@ def parse(channel: str, body: bytes, *, now: int = NOW) -> list[Draft | Skip]:
 
 def events(channel: str, body: bytes, *, now: int = NOW) -> Iterator[Envelope | Skip]:
     """The events of a body that arrives `now`; what became none stays a Skip."""
-    for item in parse(channel, body, now=now):
+    return events_of(channel, body, ACCOUNTS[channel], now=now)
+
+
+def events_of(
+    channel: str, body: bytes, account: Account, *, now: int = NOW
+) -> Iterator[Envelope | Skip]:
+    """The same for an account that is set up in another way."""
+    for item in adapter(channel).parse(request(channel, body, now=now), account):
         if isinstance(item, Skip):
             yield item
         else:
-            yield normalise(item, adapter(channel), ACCOUNTS[channel], hide(channel), now)
+            yield normalise(item, adapter(channel), account, hide(channel), now)
 
 
 def account_settings() -> tuple[AccountSettings, ...]:

@@ -35,6 +35,12 @@ def halves(document: object) -> list[object]:
     return [document[:middle], document[middle:]]
 
 
+def no_query(body: bytes) -> str:
+    """Most providers post to the URL as it is."""
+    del body
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sender:
     """A provider as the contract suite sees it.
@@ -42,7 +48,8 @@ class Sender:
     `header` carries the proof; `personal` are words of the fixtures that identify or quote
     somebody; `window_ms` is the replay window where the scheme has one; `batch` names a fixture
     with at least two events that `parts` cuts into several bodies; objects below `keys_are_data`
-    have field names that are values; `other_secret` is well-formed, and not the account's.
+    have field names that are values; `other_secret` is well-formed, and not the account's; `query`
+    is what the provider adds to the URL for a body.
     """
 
     account: Account
@@ -58,3 +65,4 @@ class Sender:
     batch: str | None = None
     parts: Callable[[object], list[object]] = halves
     keys_are_data: tuple[str, ...] = ()
+    query: Callable[[bytes], str] = no_query

@@ -10,6 +10,7 @@ from carewatch.channels import (
     intercom,
     messenger,
     telegram,
+    twilio_events,
     twilio_sms,
     whatsapp,
     zendesk,
@@ -27,5 +28,6 @@ CHANNELS: Final[tuple[ChannelAdapter, ...]] = (
     zendesk.ADAPTER,
     intercom.ADAPTER,
     eventbridge.ADAPTER,
+    twilio_events.ADAPTER,
 )
 """Every channel: the routes, the contract tests and the labels of the gateway follow from it."""

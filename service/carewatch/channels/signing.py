@@ -9,6 +9,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlencode
 
 from carewatch.channels.base import RawRequest, Secrets
 from carewatch.channels.verify import (
@@ -42,11 +43,18 @@ def prove(verifiers: Sequence[Verifier], request: RawRequest, secrets: Secrets) 
             if secrets.token:
                 return Proof(query=((verifier.parameter, secrets.token),))
         elif secrets.signing:
-            return Proof(headers=_headers(verifier, request, secrets.signing[0]))
+            query = verifier.adds(request) if isinstance(verifier, Special) else ()
+            signed = replace(request, public_url=with_query(request.public_url, query))
+            return Proof(headers=_headers(verifier, signed, secrets.signing[0]), query=query)
     raise ConfigError(
         "the account has no secret to sign with; set its secrets (or verify_token, where the"
         " channel takes a token in the URL) to a reference (env:NAME, file:path)"
     )
+
+
+def with_query(url: str, query: Sequence[tuple[str, str]]) -> str:
+    """A URL that has no query yet, with one."""
+    return f"{url}?{urlencode(query)}" if query else url
 
 
 def _headers(

@@ -68,4 +68,13 @@ def _sign(request: Signed, token: str) -> str:
     return signature(request.public_url, _signed_fields(request), token)
 
 
-SIGNATURE: Final = Special("x-twilio-signature", check=_check, sign=_sign, signs_url=True)
+def _adds(request: Signed) -> tuple[tuple[str, str], ...]:
+    """The hash of a body that is no form."""
+    if request.body.lstrip()[:1] not in (b"{", b"["):
+        return ()
+    return (("bodySHA256", hashlib.sha256(request.body).hexdigest()),)
+
+
+SIGNATURE: Final = Special(
+    "x-twilio-signature", check=_check, sign=_sign, signs_url=True, adds=_adds
+)

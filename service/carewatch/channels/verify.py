@@ -98,6 +98,11 @@ class UrlToken:
     parameter: str = "token"
 
 
+def _nothing(request: Signed) -> tuple[tuple[str, str], ...]:
+    del request
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Special:
     """A scheme that no description fits: a function of its own, in the channel's module.
@@ -105,13 +110,15 @@ class Special:
     `check(request, secret, now)` says whether this one secret proves the request; it compares in
     constant time, may raise on hostile input (a refusal), and takes nothing on trust from it.
     `sign(request, secret)` gives what `header`, which carries the proof, must say. One that
-    `signs_url` works only where the public address of the gateway is configured.
+    `signs_url` works only where the public address of the gateway is configured; `adds(request)`
+    gives the query parameters that its sender puts into the address before it signs.
     """
 
     header: str
     check: Callable[[Signed, str, int], bool]
     sign: Callable[[Signed, str], str]
     signs_url: bool = False
+    adds: Callable[[Signed], tuple[tuple[str, str], ...]] = _nothing
 
 
 Verifier = Hmac | StaticHeader | Basic | UrlToken | Special

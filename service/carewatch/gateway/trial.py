@@ -12,7 +12,7 @@ from typing import Final
 import aiohttp
 
 from carewatch.channels.base import Account, ChannelAdapter, RawRequest, Secrets, Skip
-from carewatch.channels.signing import prove
+from carewatch.channels.signing import prove, with_query
 from carewatch.domain.errors import InvalidRecord, Retryable
 from carewatch.gateway.authority import speaks_for
 from carewatch.gateway.doors import Door
@@ -57,7 +57,12 @@ def signed_request(door: Door, settings: Settings, body: bytes, at: int) -> RawR
         received_at=at,
     )
     proof = prove(door.channel.verifiers, bare, door.secrets)
-    return replace(bare, headers={**bare.headers, **proof.headers}, query=proof.query)
+    return replace(
+        bare,
+        public_url=with_query(bare.public_url, proof.query),
+        headers={**bare.headers, **proof.headers},
+        query=proof.query,
+    )
 
 
 def is_json(body: bytes) -> bool:
