@@ -18,7 +18,7 @@ from carewatch.engine.metrics import STATES, ProcessMetrics
 from carewatch.engine.observer import STOPS
 from carewatch.exporter.showing import Showing
 from carewatch.exporter.shown import Buckets, View
-from carewatch.gateway.metrics import GatewayMetrics
+from carewatch.gateway.metrics import GatewayMetrics, SpoolMetrics
 from support.prometheus import DEPLOY, RULES, tool
 
 RUNBOOKS = DEPLOY / "runbooks"
@@ -57,6 +57,8 @@ def by_job() -> dict[str, set[str]]:
     worker, gateway = CollectorRegistry(), CollectorRegistry()
     ProcessMetrics(worker, lambda: 0)
     GatewayMetrics(gateway, ("web",))
+    spool = {one.name for family in SpoolMetrics(None, lambda: 0).collect()
+             for one in family.samples}  # fmt: skip
     board = set()
     for family in Showing().families(View(snapshot=Snapshot(data_at=1))):
         parts = ("_bucket", "_count", "_sum") if isinstance(family, Buckets) else ("",)
@@ -64,7 +66,7 @@ def by_job() -> dict[str, set[str]]:
     return {
         "care-board": board,
         "care-worker": set(worker._names_to_collectors),
-        "care-gateway": set(gateway._names_to_collectors),
+        "care-gateway": set(gateway._names_to_collectors) | spool,
     }
 
 
