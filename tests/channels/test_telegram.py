@@ -117,3 +117,18 @@ def test_a_group_that_becomes_a_supergroup_keeps_its_open_question() -> None:
     samples = samples_of("telegram", "group_before_the_move", "group_moved", "group_after_the_move")
 
     assert samples["first_response_time"] == [50_000]
+
+
+def test_direct_messages_to_a_channel_are_one_conversation_for_each_person() -> None:
+    """Asked at 10:03:20, answered at 10:04:05 by an administrator in the channel's name."""
+    question, answer = (
+        drafts(name)[0]
+        for name in ("direct_message_to_a_channel", "answer_in_the_name_of_a_channel")
+    )
+    samples = samples_of(
+        "telegram", "direct_message_to_a_channel", "answer_in_the_name_of_a_channel"
+    )
+
+    assert question.conversation == answer.conversation
+    assert question.customer == answer.customer
+    assert samples["first_response_time"] == [45_000]

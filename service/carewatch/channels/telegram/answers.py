@@ -27,7 +27,8 @@ def button(update: Update) -> Iterator[Draft | Skip]:
         yield Skip(reason="ignored", path=update.path)  # A game was started.
         return
     person = get_object(query, "from")
-    place = update.place(under) if under else Place(need_id(person, "id"), private=True)
+    own = need_id(person, "id")
+    place = update.place(under) if under else Place(own, own)
     shown = get_id(under, "message_id")
     actor = update.speaker(place, person, None)
     yield replace(
@@ -93,7 +94,8 @@ def vote(update: Update) -> Iterator[Draft | Skip]:
         return
     person = get_object(fields, "user")
     anonymous = get_id(get_object(fields, "voter_chat"), "id")
-    place = Place(anonymous or need_id(person, "id"), private=True)
+    own = anonymous or need_id(person, "id")
+    place = Place(own, own)
     actor = update.speaker(place, person, None) if anonymous is None else ActorDraft(kind="unknown")
     poll = need_id(fields, "poll_id")
     yield replace(

@@ -18,10 +18,13 @@ from carewatch.channels.times import occurred
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something was said: a chat, a topic of it, a chat of a business connection."""
+    """Where something was said: a chat, a topic of it, a chat of a business connection.
+
+    `person` is the customer where there is only one: a private chat has the person's own number.
+    """
 
     chat: str
-    private: bool
+    person: str | None
     topic: str | None = None
     connection: str | None = None
 
@@ -39,8 +42,8 @@ class Place:
 
     @property
     def customer(self) -> CustomerId | None:
-        """A private chat has the number of the person; a group is nobody's."""
-        return customer_of(self.chat) if self.private else None
+        """A group is nobody's."""
+        return customer_of(self.person) if self.person else None
 
 
 def customer_of(user: str) -> CustomerId:
@@ -66,14 +69,16 @@ class Update:
     def place(self, message: Fields) -> Place:
         """The place of a message, or of what names its chat as a message does."""
         chat = get_object(message, "chat")
-        topic = get_id(message, "message_thread_id")
-        return Place(
-            chat=need_id(chat, "id"),
-            private=get_text(chat, "type") == "private",
+        number = need_id(chat, "id")
+        direct = get_object(message, "direct_messages_topic")
+        topic = get_id(direct, "topic_id")
+        person = get_id(get_object(direct, "user"), "id")
+        if get_flag(message, "is_topic_message"):
             # Replies in a group without topics carry the number of their thread, too.
-            topic=topic if get_flag(message, "is_topic_message") else None,
-            connection=get_id(message, "business_connection_id"),
-        )
+            topic = get_id(message, "message_thread_id")
+        if get_text(chat, "type") == "private":
+            person = number
+        return Place(number, person, topic, get_id(message, "business_connection_id"))
 
     def at(self, stamp: object) -> Occurred:
         return occurred(stamp, "s", self._now)
@@ -85,10 +90,11 @@ class Update:
     def speaker(self, place: Place, user: Fields, in_name_of: str | None) -> ActorDraft:
         """A person or bot in a chat with our bot: people whom nobody listed are customers.
 
-        Whoever speaks in the name of the chat itself is an administrator, unnamed; some speak in
-        the name of their own channel.
+        Whoever speaks in the name of the chat itself is an administrator, unnamed, and so is who
+        answers direct messages to a channel in its name; others speak for a channel of their own.
         """
-        if in_name_of == place.chat:
+        answers_for_channel = in_name_of is not None and place.person is not None
+        if in_name_of == place.chat or answers_for_channel:
             return ActorDraft(kind="agent", confidence="derived")
         if in_name_of is not None:
             return ActorDraft(kind="customer", id=customer_of(in_name_of))
