@@ -147,7 +147,8 @@ def test_ages_are_those_of_a_look_at_everybody_and_survive_a_restore(
                 heir.panes.restore(metric, pane.key, pane.body, pane.end, changed=pane.changed)
             heir.gauges.restored(now)
             for at in members.values():
-                heir.gauges.move(Held("open_wait_age", LABELS, at), "c", 1, quiet=True)
+                heir.gauges.rejoin("open_wait_age", LABELS, (), ["c"], [at])
+            heir.gauges.rejoined()
             lane = heir
         now += step
         lane.tick(now)

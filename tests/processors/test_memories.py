@@ -4,13 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from carewatch.domain.contributions import held
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.history import BLOCK
 from carewatch.domain.ledger import HISTORY_EVENTS, Change, accept, new_memory
 from carewatch.domain.policy import Book, Books
 from carewatch.domain.rulebook import Document
 from carewatch.processors.base import Row
-from carewatch.processors.memories import BASE, EVENTS, Key, Memories
+from carewatch.processors.conversation_rows import Key, is_row_key
+from carewatch.processors.memories import BASE, EVENTS, Memories
 from carewatch.processors.track_rows import kind_of
 from carewatch.wire.events import Arrived, decode_event
 from support.envelopes import START, Event, encode, histories, message
@@ -35,7 +37,8 @@ class Lane:
         key: Key = (decoded.tenant, decoded.key)
         memory = self.memories.get(key) or new_memory(*key)
         changes = accept(memory, decoded.event, clock, BOOKS)
-        self.memories.touch(key, memory)
+        gauges = held(memory.tenant, memory.state)
+        self.memories.touch(memory, gauges=gauges, timer=memory.next_timer(BOOKS), book=1)
         return changes
 
     def flush(self) -> list[Row]:
@@ -49,9 +52,12 @@ class Lane:
 
     def heir(self, without: bytes | None = None) -> Memories:
         memories = Memories()
-        for key, value in self.table.items():
-            if key != without:
-                memories.restore(kind_of(key), key, value)
+        left = {key: row for key, row in self.table.items() if key != without}
+        for key, row in left.items():
+            if not is_row_key(key):
+                memories.restore_beside(kind_of(key), key, row)
+        for key in filter(is_row_key, left):
+            memories.restore(key, left[key])
         memories.restored()
         return memories
 

@@ -1,8 +1,10 @@
 """What has come before: exact within the horizon, forgotten behind it, at the same cost for all."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carewatch.domain.errors import InvalidRecord
 from carewatch.processors.seen import BLOCK, HOUR_MS, LOAD, Block, Seen, digest
 
 HORIZON = 7 * 24 * HOUR_MS
@@ -70,6 +72,7 @@ def test_a_new_owner_finds_in_the_rows_what_was_known(ids: list[tuple[int, int]]
     heir = Seen()
     for block in sorted(table, reverse=True):
         heir.restore(block, table[block])
+    heir.restored()
 
     came = {id_ for id_, _ in ids}
     assert all(heir.is_repeat(name(id_), NOW, NEVER) for id_ in came)
@@ -89,8 +92,30 @@ def test_a_new_owner_takes_the_newest_arrival_of_an_id_that_came_again() -> None
         heir = Seen()
         for block, ids in order:
             heir.restore(block, ids)
+        heir.restored()
 
         assert heir.is_repeat(name(1), again, again)
+
+
+def test_a_new_owner_of_many_ids_goes_on_as_the_old_one_would() -> None:
+    seen = Seen()
+    for number in range(5000):
+        seen.is_repeat(name(number), NOW, NEVER)
+    heir = Seen()
+    for block, ids in seen.take_rows():
+        heir.restore(block, ids or b"")
+    heir.restored()
+
+    assert heir.kept == seen.kept
+    assert heir.longest == seen.longest
+    for number in range(5000, 9000):
+        assert not heir.is_repeat(name(number), NOW, NEVER)
+    assert all(heir.is_repeat(name(number), NOW, NEVER) for number in range(9000))
+
+
+def test_a_row_that_holds_half_an_id_is_refused() -> None:
+    with pytest.raises(InvalidRecord, match="ids of 17 bytes"):
+        Seen().restore(Block(1, 0), bytes(17))
 
 
 def test_a_lookup_looks_through_as_few_ids_of_many_as_of_some() -> None:

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carewatch.processors.conversation_rows import row_key
 from carewatch.processors.timers import Timers
 
 MOVES = st.lists(
@@ -27,7 +28,7 @@ def test_it_agrees_with_a_plain_table(moves: list[tuple[str, int | None] | int])
             assert [key for _, key in due] == timers.take_due(clock)
         else:
             key, at = ("acme", move[0]), move[1]
-            timers.set(key, at)
+            timers.set(row_key(key), at)
             if at is None:
                 table.pop(key, None)
             else:

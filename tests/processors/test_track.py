@@ -9,6 +9,7 @@ import pytest
 
 from carewatch.domain.errors import Refused
 from carewatch.domain.times import format_time
+from carewatch.processors import packing
 from carewatch.processors.base import Output, PartitionContext, Record, Row
 from carewatch.processors.replay import Replay
 from carewatch.processors.track import Track
@@ -107,6 +108,7 @@ def gate(minimum: str) -> bytes:
         (None, gate("1." + "9" * 5_000), "schema"),
         (None, b'{"type":"care.tick"}', "schema"),
         (None, b'{"type":"care.rulebook.published","data":{}}', "schema"),
+        (None, publication(POLICY).replace(b'"hash":"sha256:', b'"hash":"sha256:0'), "schema"),
     ],
 )
 def test_what_cannot_be_understood_is_a_dead_letter_and_moves_nothing(
@@ -331,14 +333,18 @@ def test_a_row_of_another_shape_is_refused_with_its_name_whatever_comes_after(sh
     lane = Lane()
     lane.event(message(0, id_="e1"))
     key, row = next((k, v) for k, v in lane.table.items() if b"conversation" in k)
-    head = msgspec.msgpack.decode(unseal(row))[:3]
-    odd = {"no array": "hello", "a head and no body": [*head, "hello"]}[shape]
+    form, rest = unseal(row)[:5], packing.unpack(unseal(row)[5:])
+    head = rest[: 4 + int.from_bytes(rest[:4], "big")]
+    odd = {
+        "no array": msgspec.msgpack.encode("hello"),
+        "a head and no body": bytes((form[0] ^ 1,)) + form[1:] + packing.pack(head + b"\xa5hello"),
+    }[shape]
     others = [Row(k, v) for k, v in lane.table.items() if k != key]
 
     heir = Track(PartitionContext(partition=2, partitions=COUNTS))
 
     with pytest.raises(Refused, match=re.escape(repr(key))):
-        heir.restore([Row(key, seal(msgspec.msgpack.encode(odd))), *others], lane.marker)
+        heir.restore([Row(key, seal(odd)), *others], lane.marker)
 
 
 def test_a_row_of_another_kind_is_refused() -> None:

@@ -1,263 +1,26 @@
 """Gauges: what conversations stand in now; some of it changes by time alone (W10, W11).
 
 Time is that of ticks: at the tick of an instant everything whose crossing is not later has
-crossed. Crossings are kept in buckets of a second, one for each member, so that a tick costs what
-crosses in it, however many wait.
-
-What a pane shows comes from its row; who is in it is told again, after a restore, by the
-conversations themselves (`quiet`).
+crossed. What a pane shows comes from its row; who is in it is told again, after a restore, by the
+conversations themselves (`rejoin`).
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
-from itertools import islice
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final
 
-from carewatch.domain.aggregates import (
-    CLASSIC_BOUNDS_MS,
-    DEADLINES_KEPT,
-    Accumulator,
-    Ages,
-    Deadline,
-    Deadlines,
-    Gauge,
-    Instant,
-)
+from carewatch.domain.aggregates import Accumulator, Ages, Deadline, Deadlines, Gauge, Instant
 from carewatch.domain.contributions import Held
 from carewatch.domain.metric import Kind
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.pane import Labels, Pane, PaneKey
+from carewatch.domain.standing import ByAge, Crossings, HowMany, Least, Shown, Soonest
 from carewatch.domain.windows import Panes
 
 FORGOTTEN_MS: Final = 24 * 3_600_000
 """So long a gauge stands at nothing before it is forgotten, unless the rulebook names it (W10)."""
 
-_SECOND_MS: Final = 1000
-_MINUTE_MS: Final = 60_000
-
-_Body = TypeVar("_Body", bound=Gauge | Instant | Ages | Deadlines)
-
-
-class _Crosses(Protocol):
-    """A gauge that changes by time."""
-
-    def cross(self, member: int, at: int) -> None:
-        """A crossing that was scheduled for a member has come."""
-
-
-class _Shown(Generic[_Body]):
-    """The pane of a gauge, made when something first stands in it."""
-
-    def __init__(self, panes: Panes, key: PaneKey, body: type[_Body]) -> None:
-        self._panes = panes
-        self._key = key
-        self._type = body
-        self._pane: Pane | None = None
-
-    def body(self) -> _Body:
-        """What is shown now; whoever changes it marks it."""
-        body = self._found().body
-        if not isinstance(body, self._type):
-            raise TypeError(f"the pane {self._key} holds no {self._type.__name__}")
-        return body
-
-    def mark(self) -> None:
-        """It is not any more what was published."""
-        self._panes.mark(self._found())
-
-    def begin(self) -> None:
-        """From now on it is shown, be it at nothing: who is expected makes it known."""
-        if self._panes.get(self._key) is None:
-            self.mark()
-
-    def _found(self) -> Pane:
-        pane = self._pane
-        if pane is None or pane.dropped:
-            pane = self._panes.get(self._key)
-            if pane is None:
-                pane = self._panes.put(BY_ID[self._key.metric], self._key, self._type(), None)
-            self._pane = pane
-        return pane
-
-
-class Crossings:
-    """When which member of which gauge crosses, by second."""
-
-    def __init__(self) -> None:
-        self.now = 0
-        self._buckets: dict[int, list[tuple[int, _Crosses, int]]] = {}
-        self._seconds: list[int] = []
-
-    def set(self, at: int, gauge: _Crosses, member: int) -> None:
-        """At that instant the member crosses; whether it is still there the gauge will know."""
-        second = -(-at // _SECOND_MS)
-        bucket = self._buckets.get(second)
-        if bucket is None:
-            bucket = self._buckets[second] = []
-            heappush(self._seconds, second)
-        bucket.append((at, gauge, member))
-
-    def next_at(self) -> int | None:
-        """A tick from which on something may cross; None when nothing is expected."""
-        return self._seconds[0] * _SECOND_MS if self._seconds else None
-
-    def advance(self, now: int) -> None:
-        """Lets everything cross whose instant is not above `now`."""
-        self.now = now
-        # A tick between two seconds takes the bucket of the second it lies in, and puts back
-        # what is later.
-        later: list[tuple[int, _Crosses, int]] = []
-        while self._seconds and (self._seconds[0] - 1) * _SECOND_MS < now:
-            for at, gauge, member in self._buckets.pop(heappop(self._seconds)):
-                if at <= now:
-                    gauge.cross(member, at)
-                else:
-                    later.append((at, gauge, member))
-        for crossing in later:
-            self.set(*crossing)
-
-
-class _Count:
-    """How many; each counts from its instant on."""
-
-    def __init__(self, shown: _Shown[Gauge], crossings: Crossings) -> None:
-        self._shown = shown
-        self._crossings = crossings
-        self._later: dict[int, int] = {}
-
-    def move(self, at: int, by: int, *, quiet: bool) -> None:
-        if at > self._crossings.now:
-            if at not in self._later:
-                self._later[at] = 0
-                self._crossings.set(at, self, at)
-            self._later[at] += by
-            if by > 0 and not quiet:
-                self._shown.begin()
-        elif not quiet:
-            self._shift(by)
-
-    def cross(self, member: int, at: int) -> None:  # noqa: ARG002
-        by = self._later.pop(member, 0)
-        if by:
-            self._shift(by)
-
-    def expects_nobody(self) -> bool:
-        """Whether no member's instant is still to come."""
-        return not any(self._later.values())
-
-    def _shift(self, by: int) -> None:
-        self._shown.body().value += by
-        self._shown.mark()
-
-
-class _Least:
-    """A multiset of instants of which the least is shown; removals are lazy."""
-
-    def __init__(self, shown: _Shown[Instant]) -> None:
-        self._shown = shown
-        self._counts: dict[int, int] = {}
-        self._heap: list[int] = []
-
-    def move(self, at: int, by: int, *, quiet: bool) -> None:
-        count = self._counts.get(at, 0)
-        if count == 0 and by > 0:
-            heappush(self._heap, at)
-        if count + by:
-            self._counts[at] = count + by
-        else:
-            del self._counts[at]
-        if quiet:
-            return
-        while self._heap and self._heap[0] not in self._counts:
-            heappop(self._heap)
-        body, least = self._shown.body(), self._heap[0] if self._heap else None
-        if body.at != least:
-            body.at = least
-            self._shown.mark()
-
-
-class _ByAge:
-    """How many, by how long ago they began: in the least classic bucket whose bound is not less."""
-
-    def __init__(self, shown: _Shown[Ages], crossings: Crossings) -> None:
-        self._shown = shown
-        self._crossings = crossings
-        self._members: dict[int, int] = {}
-        self._next: dict[int, int] = {}
-
-    def move(self, at: int, by: int, *, quiet: bool) -> None:
-        place = bisect_left(CLASSIC_BOUNDS_MS, self._crossings.now - at)
-        if at not in self._members:
-            self._members[at] = 0
-            self._expect(at, place)
-        self._members[at] += by
-        if not self._members[at]:
-            del self._members[at]
-            self._next.pop(at, None)
-        if not quiet:
-            body = self._shown.body()
-            body.value += by
-            body.classic[place] += by
-            self._shown.mark()
-
-    def cross(self, member: int, at: int) -> None:
-        if self._next.get(member) != at:
-            return  # it left, or came back later
-        place = bisect_left(CLASSIC_BOUNDS_MS, at - member)
-        body = self._shown.body()
-        body.classic[place - 1] -= self._members[member]
-        body.classic[place] += self._members[member]
-        self._shown.mark()
-        self._next.pop(member)
-        self._expect(member, place)
-
-    def _expect(self, since: int, place: int) -> None:
-        if place < len(CLASSIC_BOUNDS_MS):
-            self._next[since] = at = since + CLASSIC_BOUNDS_MS[place] + 1
-            self._crossings.set(at, self, since)
-
-
-class _Soonest:
-    """Deadlines, of which the soonest are shown; kept by minute, so that the rest is not sorted."""
-
-    def __init__(self, shown: _Shown[Deadlines]) -> None:
-        self._shown = shown
-        self._minutes: list[int] = []
-        self._by_minute: dict[int, dict[Deadline, int]] = {}
-
-    def move(self, deadline: Deadline, by: int, *, quiet: bool) -> None:
-        minute = deadline.due_at // _MINUTE_MS
-        bucket = self._by_minute.get(minute)
-        if bucket is None:
-            bucket = self._by_minute[minute] = {}
-            insort(self._minutes, minute)
-        if by > 0 and not quiet:
-            self._shown.begin()
-        left = bucket.get(deadline, 0) + by
-        if left:
-            bucket[deadline] = left
-            return
-        del bucket[deadline]
-        if not bucket:
-            del self._by_minute[minute]
-            self._minutes.remove(minute)
-
-    def settle(self) -> None:
-        """Shows what is soonest now."""
-        soonest = list(islice(self._in_order(), DEADLINES_KEPT))
-        body = self._shown.body()
-        if body.due != soonest:
-            body.due = soonest
-            self._shown.mark()
-
-    def _in_order(self) -> Iterator[Deadline]:
-        for minute in self._minutes:
-            for deadline, count in sorted(self._by_minute[minute].items()):
-                yield from [deadline] * count
-
-
-_Counter = _Count | _Least | _ByAge | _Soonest
+_Standing = HowMany | Least | ByAge | Soonest
 
 
 class Gauges:
@@ -266,8 +29,8 @@ class Gauges:
     def __init__(self, panes: Panes) -> None:
         self._panes = panes
         self._crossings = Crossings()
-        self._gauges: dict[tuple[str, Labels], _Counter] = {}
-        self._unsettled: dict[tuple[str, Labels], _Soonest] = {}
+        self._gauges: dict[tuple[str, Labels], _Standing] = {}
+        self._unsettled: dict[tuple[str, Labels], Soonest] = {}
         self._empty: list[tuple[int, PaneKey]] = []
         self._standing: dict[PaneKey, Pane] = {}
 
@@ -276,20 +39,42 @@ class Gauges:
         """Whether gauges are kept at nothing since the rulebook names them."""
         return bool(self._standing)
 
-    def move(self, item: Held, who: str, by: int, *, quiet: bool = False) -> None:
+    def move(self, item: Held, who: str, by: int) -> None:
         """A conversation comes to stand in a gauge (`by` 1) or leaves it (-1)."""
         name = (item.metric, item.labels)
         gauge = self._gauges.get(name)
         if gauge is None:
-            gauge = self._gauges[name] = self._new(item)
-        if isinstance(gauge, _Soonest):
-            gauge.move(Deadline(item.at, who, *item.of), by, quiet=quiet)
+            gauge = self._gauges[name] = self._new(*name)
+        if isinstance(gauge, Soonest):
+            gauge.move(Deadline(item.at, who, *item.of), by)
             self._unsettled[name] = gauge
         else:
-            gauge.move(item.at, by, quiet=quiet)
+            gauge.move(item.at, by)
+
+    def rejoin(
+        self, metric: str, labels: Labels, of: Sequence[str], whos: Iterable[str], at: Iterable[int]
+    ) -> None:
+        """Conversations stand in a gauge again that goes by time, each from its own instant.
+
+        Quietly: the rows of panes know of them already. `rejoined` comes last.
+        """
+        name = (metric, labels)
+        gauge = self._gauges.get(name)
+        if gauge is None:
+            gauge = self._gauges[name] = self._new(*name)
+        if isinstance(gauge, Soonest):
+            gauge.rejoin(Deadline(*one, *of) for one in zip(at, whos, strict=True))
+            self._unsettled[name] = gauge
+        else:
+            gauge.rejoin(at)
+
+    def rejoined(self) -> None:
+        """Everybody is there again."""
+        for gauge in self._gauges.values():
+            gauge.rejoined()
 
     def restored(self, now: int) -> None:
-        """The rows of panes are in, and `now` is the newest tick; members come next, quietly."""
+        """The rows of panes are in, and `now` is the newest tick; members come next."""
         self._crossings.now = now
         for pane in self._panes:
             if pane.key.window == "now" and pane.end is not None:
@@ -349,21 +134,21 @@ class Gauges:
     def _forget(self, pane: Pane) -> None:
         name = (pane.key.metric, pane.key.labels)
         gauge = self._gauges.get(name)
-        if not isinstance(gauge, _Count) or gauge.expects_nobody():
+        if not isinstance(gauge, HowMany) or gauge.expects_nobody():
             self._gauges.pop(name, None)
         self._panes.drop(pane)
 
-    def _new(self, item: Held) -> _Counter:
-        key = PaneKey(item.metric, item.labels, "now", None)
-        match BY_ID[item.metric].kind:
+    def _new(self, metric: str, labels: Labels) -> _Standing:
+        key = PaneKey(metric, labels, "now", None)
+        match BY_ID[metric].kind:
             case Kind.INSTANT:
-                return _Least(_Shown(self._panes, key, Instant))
+                return Least(Shown(self._panes, key, Instant))
             case Kind.AGES:
-                return _ByAge(_Shown(self._panes, key, Ages), self._crossings)
+                return ByAge(Shown(self._panes, key, Ages), self._crossings)
             case Kind.DEADLINES:
-                return _Soonest(_Shown(self._panes, key, Deadlines))
+                return Soonest(Shown(self._panes, key, Deadlines))
             case _:
-                return _Count(_Shown(self._panes, key, Gauge), self._crossings)
+                return HowMany(Shown(self._panes, key, Gauge), self._crossings)
 
 
 def _is_empty(body: Accumulator) -> bool:

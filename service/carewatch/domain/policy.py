@@ -193,6 +193,7 @@ class Books:
     def __init__(self, books: Sequence[Book] = ()) -> None:
         self._books = sorted(books, key=lambda book: book.effective_at)
         self._since = [book.effective_at for book in self._books]
+        self._newest = max((book.number for book in self._books), default=0)
         self.changes = sorted(
             {
                 change
@@ -209,6 +210,11 @@ class Books:
                 if written.window_lateness is not None
             )
         self.max_lateness_ms = max(lateness)
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest rulebook, 0 without one: two with the same are the same."""
+        return self._newest
 
     def at(self, instant: int) -> Book:
         """The rulebook in force at an instant; an empty one before the first."""
@@ -229,7 +235,7 @@ class Books:
 
     def with_book(self, book: Book) -> "Books":
         """These and one more; a number that is not above the newest changes nothing."""
-        if self._books and book.number <= max(known.number for known in self._books):
+        if self._books and book.number <= self._newest:
             return self
         return Books([*self._books, book])
 

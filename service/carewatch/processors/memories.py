@@ -1,48 +1,43 @@
-"""The conversations of a partition: those at work as objects, all others as the bytes of their row.
+"""The conversations of a partition: those at work as objects, all others as their changelog rows.
 
-An object takes several times the room of its bytes, and what a partition holds is nearly all at
-rest. In the changelog a conversation is one row, and where its history is long, rows of their own
-for the base and for each full block of events: an event in order writes the same, however many
-came before it.
+An object takes ten times the room of its row, and what a partition holds is nearly all at rest. A
+restore keeps the rows as they come. Where a history is long, its base and each full block of
+events are rows of their own: an event in order writes the same, however many came before it.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
+from carewatch.domain.contributions import Held, held
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.ledger import Memory
+from carewatch.processors import conversation_rows as rows
 from carewatch.processors.base import Row
+from carewatch.processors.conversation_rows import Head, Key
+from carewatch.processors.packing import pack
 from carewatch.wire.rows import seal, unseal
 
-CONVERSATION: Final = "conversation"
 BASE: Final = "base"
 EVENTS: Final = "events"
 AT_WORK: Final = 4096
 """So many conversations that wait for their next event are kept as objects."""
 
-Key = tuple[str, str]
-"""Tenant and conversation key: two tenants may use the same key (E24)."""
 
+class _Working(NamedTuple):
+    """A conversation at work, as its last change left it."""
 
-class _Head(msgspec.Struct, array_like=True, gc=False):
-    """What stands beside a conversation: a base or none, so many blocks from number `gone` on."""
-
-    based: bool
-    blocks: int
-    gone: int
-
-
-class _Row(_Head, array_like=True, gc=False):
-    """A memory without its base and its blocks."""
-
+    row_key: bytes
     memory: Memory
+    gauges: tuple[Held, ...]
+    timer: int | None
+    book: int
 
 
 class _Beside(NamedTuple):
-    """What stands in rows of its own: the base, and the blocks from number `gone` on."""
+    """What stands in rows of its own: the base (packed), and the blocks from number `gone` on."""
 
     base: bytes | None = None
     gone: int = 0
@@ -51,15 +46,8 @@ class _Beside(NamedTuple):
 
 _NOTHING: Final = _Beside()
 _pack: Final = msgspec.msgpack.Encoder().encode
-_head: Final = msgspec.msgpack.Decoder(_Head)
-_row: Final = msgspec.msgpack.Decoder(_Row)
-_key: Final = msgspec.msgpack.Decoder(tuple[str, str, str])
+_base_key: Final = msgspec.msgpack.Decoder(tuple[str, str, str])
 _events_key: Final = msgspec.msgpack.Decoder(tuple[str, str, str, int])
-
-
-def row_key(key: Key) -> bytes:
-    """The key of the row that a conversation is restored from."""
-    return _pack((CONVERSATION, *key))
 
 
 class Memories:
@@ -67,23 +55,24 @@ class Memories:
 
     def __init__(self, at_work: int = AT_WORK) -> None:
         self._limit = at_work
-        self._at_work: dict[Key, Memory] = {}  # in order of their last event
-        self._at_rest: dict[Key, bytes] = {}  # those at work, too, as they were at the last flush
-        self._beside: dict[Key, _Beside] = {}  # as it was then
+        self._at_work: dict[Key, _Working] = {}  # in order of their last event
+        self._at_rest: dict[bytes, bytes] = {}  # rows by their keys, also of those at work
+        self._beside: dict[Key, _Beside] = {}  # as it was at the last flush
         self._touched: set[Key] = set()
         self._bases: dict[Key, bytes] = {}  # while rows come back
         self._blocks: dict[Key, dict[int, bytes]] = {}
 
     def __iter__(self) -> Iterator[Key]:
         """Every conversation, in a fixed order."""
-        return iter(sorted(self._at_rest.keys() | self._at_work.keys()))
+        return iter(sorted(self._at_work.keys() | set(map(rows.read_key, self._at_rest))))
 
     def get(self, key: Key) -> Memory | None:
         """What is remembered of a conversation, None if nothing is. To change it, `touch` it."""
-        memory = self._at_work.get(key)
-        if memory is None and (body := self._at_rest.get(key)) is not None:
-            memory = self._awake(key, body)
-        return memory
+        working = self._at_work.get(key)
+        if working is not None:
+            return working.memory
+        row = self._at_rest.get(rows.row_key(key))
+        return None if row is None else self._awake(key, row)
 
     def known(self, key: Key) -> Memory:
         """The same of a conversation that is known."""
@@ -92,68 +81,91 @@ class Memories:
             raise KeyError(key)
         return memory
 
-    def touch(self, key: Key, memory: Memory) -> None:
-        """The memory changed, or is about to: the next flush writes it."""
-        self._at_work.pop(key, None)
-        self._at_work[key] = memory
+    def stands_in(self, memory: Memory) -> tuple[Held, ...]:
+        """The gauges in which the conversation stands; to be asked before it is changed."""
+        working = self._at_work.get((memory.tenant, memory.key))
+        return held(memory.tenant, memory.state) if working is None else working.gauges
+
+    def touch(
+        self, memory: Memory, *, gauges: tuple[Held, ...], timer: int | None, book: int
+    ) -> bytes:
+        """The memory changed: the next flush writes it. Returns the key of its row.
+
+        From now on it stands in these gauges, and has this timer by the rulebooks up to `book`.
+        """
+        key = memory.tenant, memory.key
+        before = self._at_work.pop(key, None)
+        row_key = rows.row_key(key) if before is None else before.row_key
+        self._at_work[key] = _Working(row_key, memory, gauges, timer, book)
         self._touched.add(key)
+        return row_key
 
     def take_rows(self) -> Iterator[Row]:
         """The rows that changed since the last call, in a fixed order."""
         for key in sorted(self._touched):
-            memory = self._at_work[key]
-            events = memory.events
-            head = memory.base is not None, len(events.blocks), events.gone
-            beside = self._beside.get(key, _NOTHING)
-            if memory.base is not None or events.blocks or beside is not _NOTHING:
-                now = _Beside(memory.base, events.gone, events.blocks)
-                yield from _rows_beside(key, beside, now)
+            row_key, memory, gauges, timer, book = self._at_work[key]
+            was, events = self._beside.get(key, _NOTHING), memory.events
+            beside = memory.base is not None or bool(events.blocks) or was is not _NOTHING
+            if beside:
+                base = None if memory.base is None else pack(memory.base)
+                now = _Beside(base, events.gone, events.blocks)
+                yield from _rows_beside(key, was, now)
                 self._beside[key] = now
-                memory = replace(memory, base=None, events=replace(events, blocks=[]))
-            body = _pack(_Row(*head, memory))
-            self._at_rest[key] = body
-            yield Row(row_key(key), seal(body))
+            row = rows.write(memory, timer=timer, book=book, gauges=gauges, beside=beside)
+            self._at_rest[row_key] = row
+            yield Row(row_key, row)
         self._touched.clear()
-        for key in list(self._at_work)[: max(0, len(self._at_work) - self._limit)]:
+        for key in list(islice(self._at_work, max(0, len(self._at_work) - self._limit))):
             del self._at_work[key]
 
-    def restore(self, kind: str, key: bytes, value: bytes) -> None:
-        """Takes a row back; `restored` comes last. Raises InvalidRecord or a msgspec error."""
+    def restore_beside(self, kind: str, key: bytes, value: bytes) -> None:
+        """Takes back what stands beside conversations, before these; raises as `restore`."""
         body = unseal(value)
         if kind == EVENTS:
             _, tenant, conversation, number = _events_key.decode(key)
             self._blocks.setdefault((tenant, conversation), {})[number] = body
-            return
-        _, tenant, conversation = _key.decode(key)
-        if kind == BASE:
+        else:
+            rows.unpacked(body)  # here, where it is still known which row cannot be trusted
+            _, tenant, conversation = _base_key.decode(key)
             self._bases[tenant, conversation] = body
-            return
-        _head.decode(body)  # here, where it is still known which row cannot be trusted
-        self._at_rest[tenant, conversation] = body
+
+    def restore(self, row_key: bytes, row: bytes) -> Head | None:
+        """Takes back a conversation, whatever stands beside it being there; None: it is over.
+
+        Raises InvalidRecord or a msgspec error for one that cannot be trusted.
+        """
+        rows.trust(row)
+        self._at_rest[row_key] = row
+        more, live = rows.has_more(row), rows.is_live(row)
+        if not more and not live:
+            return None
+        head = rows.read_head(row)
+        if more:
+            self._rejoin(rows.read_key(row_key), head)
+        return head if live else None
 
     def restored(self) -> None:
-        """All rows are in; raises InvalidRecord when one of a conversation is missing."""
-        bases, self._bases = self._bases, {}
-        blocks, self._blocks = self._blocks, {}
-        for key, body in self._at_rest.items():
-            head = _head.decode(body)
-            if not head.blocks and not head.based:
-                continue
-            found, numbers = blocks.get(key, {}), range(head.gone, head.gone + head.blocks)
-            if sorted(found) != list(numbers) or head.based != (key in bases):
-                raise InvalidRecord("row_checksum", f"the history of {key!r} has a gap")
-            self._beside[key] = _Beside(bases.get(key), head.gone, [found[n] for n in numbers])
+        """All rows are in."""
+        self._bases.clear()
+        self._blocks.clear()
 
-    def _awake(self, key: Key, body: bytes) -> Memory:
-        memory = _row.decode(body).memory
+    def _rejoin(self, key: Key, head: Head) -> None:
+        found, numbers = self._blocks.get(key, {}), range(head.gone, head.gone + head.blocks)
+        if sorted(found) != list(numbers) or head.based != (key in self._bases):
+            raise InvalidRecord("row_checksum", f"the history of {key!r} has a gap")
+        self._beside[key] = _Beside(self._bases.get(key), head.gone, [found[n] for n in numbers])
+
+    def _awake(self, key: Key, row: bytes) -> Memory:
+        memory = rows.read(key, row)
         beside = self._beside.get(key)
         if beside is not None:
-            memory.base, memory.events.blocks = beside.base, beside.blocks
+            memory.base = None if beside.base is None else rows.unpacked(beside.base)
+            memory.events.blocks = beside.blocks
         return memory
 
 
 def _rows_beside(key: Key, was: _Beside, now: _Beside) -> Iterator[Row]:
-    if now.base is not None and now.base is not was.base:
+    if now.base is not None and now.base != was.base:
         yield Row(_pack((BASE, *key)), seal(now.base))
     if now.gone == was.gone and now.blocks is was.blocks:
         return

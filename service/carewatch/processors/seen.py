@@ -9,11 +9,15 @@ In the changelog they stand in blocks of an hour, in order of arrival: a block i
 written until it is full and then never again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from operator import itemgetter
+from struct import unpack
 from typing import Final, NamedTuple
 
 import msgspec
+
+from carewatch.domain.errors import InvalidRecord
 
 HOUR_MS: Final = 3_600_000
 BLOCK: Final = 128
@@ -51,14 +55,22 @@ class Seen:
         self._newest: dict[int, tuple[int, bytearray]] = {}  # by hour: number and ids of its last
         self._touched: dict[Block, bytearray] = {}
         self._dropped: list[Block] = []
+        self._restoring: list[tuple[int, bytes]] = []
 
     def restore(self, block: Block, ids: bytes) -> None:
-        """Takes a block back from its row."""
-        for at in range(0, len(ids), _SIZE):
-            self._ids.add(ids[at : at + _SIZE], block.hour, block.hour)
+        """Takes a block back from its row; `restored` comes last. Raises InvalidRecord."""
+        if len(ids) % _SIZE:
+            raise InvalidRecord("row_version", f"ids of {len(ids)} bytes")
+        self._restoring.append((block.hour, ids))
         number, _ = self._newest.get(block.hour, (-1, None))
         if block.number > number:
             self._newest[block.hour] = (block.number, bytearray(ids))
+
+    def restored(self) -> None:
+        """All blocks are in."""
+        # An id may have come again after it was forgotten: a lookup has to find the later hour.
+        self._ids.fill(sorted(self._restoring, key=itemgetter(0), reverse=True))
+        self._restoring.clear()
 
     def is_repeat(self, id_: bytes, recorded: int, since: int) -> bool:
         """Whether the id came before; if not, it is remembered from now on.
@@ -129,6 +141,23 @@ class _Table:
     def longest(self) -> int:
         """The number of ids in the fullest bucket."""
         return max(len(bucket) for bucket in self._buckets) // _ENTRY
+
+    def fill(self, blocks: Sequence[tuple[int, bytes]]) -> None:
+        """Takes the ids of many hours, of which the first counts; the table is empty before."""
+        self.count = sum(len(ids) // _SIZE for _, ids in blocks)
+        wanted = max(1, -(-self.count // LOAD))
+        self._mask = (1 << (wanted.bit_length() - 1)) - 1
+        self._split = wanted - self._mask - 1
+        self._buckets = buckets = [bytearray() for _ in range(wanted)]
+        mask, split, wide = self._mask, self._split, 2 * self._mask + 1
+        for hour, ids in blocks:
+            end = hour.to_bytes(_ENTRY - _SIZE, "big")
+            bits = unpack(f">{len(ids) // 8}Q", ids)[::2]
+            for at, one in zip(range(0, len(ids), _SIZE), bits, strict=True):
+                place = one & mask
+                if place < split:
+                    place = one & wide
+                buckets[place] += ids[at : at + _SIZE] + end
 
     def add(self, id_: bytes, hour: int, oldest: int) -> bool:
         """Whether the id was not there, or only in an hour before `oldest`; now it is."""

@@ -4,61 +4,61 @@ however many are pending."""
 from heapq import heappop, heappush
 from typing import Final
 
-SECOND_MS: Final = 1000
+from carewatch.processors.conversation_rows import Key, read_key
 
-Conversation = tuple[str, str]
-"""Tenant and conversation key."""
+SECOND_MS: Final = 1000
 
 
 class Timers:
-    """The next timer of every conversation of a partition; a newer one replaces the older."""
+    """The next timer of every conversation of a partition; a newer one replaces the older.
+
+    Conversations go by the keys of their rows: of these there is one object for each already.
+    """
 
     def __init__(self) -> None:
-        self._due: dict[Conversation, int] = {}
-        self._buckets: dict[int, list[Conversation]] = {}
+        self._due: dict[bytes, int] = {}
+        self._buckets: dict[int, list[bytes]] = {}
         self._seconds: list[int] = []
 
-    def set(self, conversation: Conversation, at: int | None) -> None:
+    def set(self, row_key: bytes, at: int | None) -> None:
         """The conversation's next timer fires at `at`; None: it has none."""
         if at is None:
-            self._due.pop(conversation, None)
+            self._due.pop(row_key, None)
             return
-        if self._due.get(conversation) == at:
+        if self._due.get(row_key) == at:
             return
-        self._due[conversation] = at
+        self._due[row_key] = at
         second = at // SECOND_MS
         bucket = self._buckets.get(second)
         if bucket is None:
-            self._buckets[second] = [conversation]
+            self._buckets[second] = [row_key]
             heappush(self._seconds, second)
         else:
-            bucket.append(conversation)
+            bucket.append(row_key)
 
     def next_at(self) -> int | None:
         """A clock from which `take_due` may find something; None when nothing is pending."""
         return self._seconds[0] * SECOND_MS + 1 if self._seconds else None
 
-    def take_due(self, clock: int) -> list[Conversation]:
+    def take_due(self, clock: int) -> list[Key]:
         """The conversations with a timer below `clock`, earliest first, then by key.
 
         Each is taken out: its owner lets it fire and sets the next one.
         """
-        due: set[tuple[int, Conversation]] = set()
-        keep: list[tuple[int, Conversation]] = []
+        due: set[tuple[int, Key]] = set()
+        keep: list[tuple[int, bytes]] = []
         while self._seconds and self._seconds[0] * SECOND_MS < clock:
-            for conversation in self._buckets.pop(heappop(self._seconds)):
-                at = self._due.get(conversation)
+            for row_key in self._buckets.pop(heappop(self._seconds)):
+                at = self._due.get(row_key)
                 if at is None:
                     continue  # it was cancelled
                 if at < clock:
-                    due.add((at, conversation))
+                    due.add((at, read_key(row_key)))
+                    del self._due[row_key]
                 else:
-                    keep.append((at, conversation))
-        taken = sorted(due)
-        for _, conversation in taken:
-            del self._due[conversation]
-        for at, conversation in keep:
+                    keep.append((at, row_key))
+        for at, row_key in keep:
             # The bucket was left early, or the timer had moved: put it where it belongs.
-            if self._due.pop(conversation, None) is not None:
-                self.set(conversation, at)
-        return [conversation for _, conversation in taken]
+            if self._due.pop(row_key, None) is not None:
+                self.set(row_key, at)
+        return [conversation for _, conversation in sorted(due)]

@@ -19,6 +19,7 @@ from carewatch.domain.policy import Books
 from carewatch.processors import memories, stage_panes
 from carewatch.processors import track_rows as rows
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
+from carewatch.processors.conversation_rows import is_row_key, read_key, row_key
 from carewatch.processors.dead_letters import dead_letter
 from carewatch.processors.memories import Memories
 from carewatch.processors.seen import Seen, digest
@@ -83,18 +84,22 @@ class Track:
                 self._next = self._flushed = decoded.next_offset
                 self._log_clock, self._tick = decoded.log_clock, decoded.tick
                 closed_before = decoded.closed_before
+            conversations: list[Row] = []
             for row in rows_:
                 at = row.key
-                if row.value is not None:
-                    self._restore_row(row.key, row.value)
-            self._memories.restored()
+                if row.value is None:
+                    continue
+                if is_row_key(at):
+                    conversations.append(row)
+                else:
+                    self._restore_row(at, row.value)
+            self._seen.restored()
             self._panes.use(self._books)
             self._panes.restored(self._tick, closed_before)
-            for key in self._memories:
-                at = memories.row_key(key)
-                memory = self._memories.known(key)
-                self._timers.set(key, memory.next_timer(self._books))
-                self._panes.rejoin(memory)
+            for at, value in conversations:
+                self._restore_conversation(at, value or b"")
+            self._memories.restored()
+            self._panes.rejoined()
         except (InvalidRecord, *UNREADABLE) as error:
             raise Refused(
                 f"care.state.track partition {self._partition}: the row {at!r} cannot be trusted "
@@ -172,13 +177,13 @@ class Track:
         if event is None:
             if memory is not None and arrived.recorded > memory.recorded:
                 # Its arrival moves the clock of the conversation all the same (R7).
-                before = held(memory.tenant, memory.state)
+                before = self._memories.stands_in(memory)
                 memory.recorded = arrived.recorded
                 self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
             return
         if memory is None:
             memory = ledger.new_memory(*key)
-        before = held(memory.tenant, memory.state)
+        before = self._memories.stands_in(memory)
         self._changed(memory, before, ledger.accept(memory, event, clock, self._books), clock)
 
     def _remembers_since(self) -> int:
@@ -193,7 +198,7 @@ class Track:
         self._panes.advance(at)
         for key in self._timers.take_due(at):
             memory = self._memories.known(key)
-            before = held(memory.tenant, memory.state)
+            before = self._memories.stands_in(memory)
             clock = max(at, memory.recorded)
             self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
         self._publish()
@@ -217,11 +222,11 @@ class Track:
             folded = memory.state.last_order[0] if memory.state.last_order else 0
             clock = max(self._tick, memory.recorded)
             if max(clock, folded) >= book.effective_at:
-                before = held(memory.tenant, memory.state)
+                before = self._memories.stands_in(memory)
                 changes = ledger.rederive(memory, clock, old, new, cause)
                 self._changed(memory, before, changes, clock)
             else:
-                self._timers.set(key, memory.next_timer(new))
+                self._timers.set(row_key(key), memory.next_timer(new))
 
     def _on_gate(self, gate: Gate) -> None:
         if _version(gate.minimum) > _version(__version__):
@@ -236,10 +241,9 @@ class Track:
         self, memory: Memory, before: Sequence[Held], changes: Sequence[Change], clock: int
     ) -> None:
         """Writes results, moves panes and gauges, and sets the next timer."""
-        key = (memory.tenant, memory.key)
-        self._memories.touch(key, memory)
-        self._timers.set(key, memory.next_timer(self._books))
-        after = held(memory.tenant, memory.state)
+        timer, after = memory.next_timer(self._books), held(memory.tenant, memory.state)
+        name = self._memories.touch(memory, gauges=after, timer=timer, book=self._books.newest)
+        self._timers.set(name, timer)
         if after != before:
             self._panes.move(memory.key, before, after)
         self._outputs += results(
@@ -319,8 +323,8 @@ class Track:
 
     def _restore_row(self, key: bytes, value: bytes) -> None:
         match rows.kind_of(key):
-            case memories.CONVERSATION | memories.BASE | memories.EVENTS as kind:
-                self._memories.restore(kind, key, value)
+            case memories.BASE | memories.EVENTS as kind:
+                self._memories.restore_beside(kind, key, value)
             case rows.IDS:
                 self._seen.restore(rows.read_ids_key(key), unseal(value))
             case stage_panes.PANE:
@@ -336,6 +340,17 @@ class Track:
                 self._books = Books([*self._books, book])
             case other:
                 raise InvalidRecord("row_version", f"a row of kind {other!r}")
+
+    def _restore_conversation(self, name: bytes, row: bytes) -> None:
+        """After all other rows: what is to happen to it depends on rulebooks and the tick."""
+        head = self._memories.restore(name, row)
+        if head is None:
+            return
+        key, timer = read_key(name), head.timer
+        if head.book != self._books.newest:
+            timer = self._memories.known(key).next_timer(self._books)
+        self._timers.set(name, timer)
+        self._panes.rejoin(key[1], head.shape, head.instants)
 
     def _take_rows(self) -> list[Row]:
         """What changed since the last flush, in a fixed order."""

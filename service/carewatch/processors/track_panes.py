@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from carewatch.domain.contributions import Held, contributions, corrected_by, held
+from carewatch.domain.contributions import Held, contributions, corrected_by
 from carewatch.domain.days import Day, Days
 from carewatch.domain.facts import Contact, HandOver, Labels, Tally
 from carewatch.domain.gauges import Gauges
 from carewatch.domain.ledger import Change, Memory
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.policy import Book, Books
+from carewatch.processors.conversation_rows import read_shape
 from carewatch.processors.stage_panes import StagePanes
 from carewatch.wire.partials import Partial
 
@@ -29,6 +30,7 @@ class TrackPanes(StagePanes):
         self.max_lateness_ms = self._books.max_lateness_ms
         self._days = Days(self._books)
         self._gauges = Gauges(self._panes)
+        self._rejoining: dict[bytes, tuple[list[str], list[Sequence[int]]]] = {}
 
     @property
     def next_due(self) -> int | None:
@@ -127,7 +129,21 @@ class TrackPanes(StagePanes):
         self._panes.closed_before = closed_before
         self._gauges.restored(tick)
 
-    def rejoin(self, memory: Memory) -> None:
-        """The gauges that a conversation stands in, as the rows of panes know already."""
-        for item in held(memory.tenant, memory.state):
-            self._gauges.move(item, memory.key, 1, quiet=True)
+    def rejoin(self, conversation: str, shape: bytes, instants: Sequence[int]) -> None:
+        """A conversation stands in gauges that go by time (see `conversation_rows.Head`).
+
+        The rows of panes know of it already. `rejoined` comes last.
+        """
+        whos, each = self._rejoining.setdefault(shape, ([], []))
+        whos.append(conversation)
+        each.append(instants)
+
+    def rejoined(self) -> None:
+        """All conversations are in. They are alike: each shape is read once."""
+        for shape, (whos, each) in self._rejoining.items():
+            for (metric, labels, of), at in zip(
+                read_shape(shape), zip(*each, strict=True), strict=True
+            ):
+                self._gauges.rejoin(metric, labels, of, whos, at)
+        self._rejoining.clear()
+        self._gauges.rejoined()

@@ -22,6 +22,7 @@ from carewatch.wire.envelope import (
     decode_envelope,
     refuse_unknown_version,
 )
+from carewatch.wire.rulebooks import decode_publication
 
 FUTURE_MS: Final = 300_000
 """An event stamped further ahead of its arrival is taken at its arrival (R3)."""
@@ -83,7 +84,6 @@ class _Probe(msgspec.Struct):
 
 _probe: Final = msgspec.json.Decoder(_Probe)
 _tick: Final = msgspec.json.Decoder(Tick)
-_published: Final = msgspec.json.Decoder(RulebookEnvelope)
 _gate: Final = msgspec.json.Decoder(VersionGateEnvelope)
 _document: Final = msgspec.json.Decoder(Document)
 
@@ -110,7 +110,7 @@ def _decode_control(value: bytes) -> Decoded:
             case "care.tick":
                 return Ticked(parse_time(_tick.decode(value).recordedtime))
             case "care.rulebook.published":
-                return _book(_published.decode(value))
+                return _book(decode_publication(value))
             case "care.version.gate":
                 return _gate_of(_gate.decode(value).data.minimum)
             case _:
