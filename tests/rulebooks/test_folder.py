@@ -188,6 +188,13 @@ def test_mistakes_in_carewatch_yaml_name_key_and_remedy(
             ),
         ),
         (
+            "profiles: {own: {window_lateness: 25h}}",
+            (
+                "profiles.own.window_lateness: '25h' is longer than 24h: no event is taken that "
+                "comes later than that; write 24h or less"
+            ),
+        ),
+        (
             "profiles: {own: {needs_reply: no}}",
             "profiles.own.needs_reply: expected true or false, got 'no'",
         ),
@@ -199,6 +206,12 @@ def test_mistakes_in_channel_profiles_name_key_and_remedy(
     folder.write("channels.yaml", text + "\n")
 
     assert folder.mistakes() == [f"channels.yaml:1: {expected}"]
+
+
+def test_windows_may_stay_open_for_as_long_as_events_are_taken(folder: Any) -> None:
+    folder.write("channels.yaml", "profiles: {own: {window_lateness: 24h}}\n")
+
+    assert folder.mistakes() == []
 
 
 def test_own_profiles_can_be_used_and_an_idle_gap_switched_off(folder: Any) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from carewatch.domain.durations import parse_duration
 from carewatch.domain.errors import ConfigError
 from carewatch.domain.hours import parse_time_of_day
+from carewatch.domain.ledger import LATENESS_MS
 from carewatch.domain.profiles import SHIPPED
 from carewatch.domain.rulebook import TARGETS, Channels, Document, Policy, Profile, Schedule, Tenant
 from carewatch.rulebooks.computed import check_policy_computed
@@ -168,4 +169,16 @@ def _check_profile(placed: Placed[Channels], name: str, profile: Profile) -> Non
     for key in _DURATIONS:
         text = getattr(profile, key)
         if text is not None:
-            placed.parsed(("profiles", name, key), text, parse_duration)
+            parse = _parse_lateness if key == "window_lateness" else parse_duration
+            placed.parsed(("profiles", name, key), text, parse)
+
+
+def _parse_lateness(text: str) -> int:
+    """A duration within which events are taken at all (R4), so that merge still has the window."""
+    lateness = parse_duration(text)
+    if lateness > LATENESS_MS:
+        raise ValueError(
+            f"{text!r} is longer than 24h: no event is taken that comes later than that; "
+            "write 24h or less"
+        )
+    return lateness
