@@ -1,48 +1,33 @@
 """How long a worker takes from its start to its first new result, by what it has to restore.
 
-    python bench/restore.py [--conversations N]
+    python bench/restore.py [--conversations N] [--events-each N]
 
-A worker folds one open question of each of N conversations and ends. Then, in the same run:
+A worker folds N conversations (one open question each, if not said otherwise) and ends. Then, in
+the same run:
 
     plain    the changelogs of track are read with aiokafka, and nothing is done with their rows
     restore  the engine's own reading of them, and a processor that takes the rows in
     worker   a process is started, with an event waiting for it: until the first new result of it
              can be read by a reader of committed records; before, the same with nothing to restore
 
-On one core, with Kafka on the other. A row is a record of a changelog, also one that a newer one
-has replaced since: compaction may not have come yet.
+On one core, with Kafka on the other; rates by the CPU of the reader. A row is a record of a
+changelog, also one that a newer one has replaced since: compaction may not have come yet.
 """
 
 import argparse
 import asyncio
-import os
-import subprocess
-import sys
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 import fold
 from carewatch.engine.changelog import KafkaLog, read_newest
-from carewatch.local import demo_config
-from carewatch.local.kafka import LocalKafka
 from carewatch.processors.base import PartitionContext
 from carewatch.processors.track import TRACK
 from carewatch.wire import topics
 from carewatch.wire.partitions import partition_of
-from pipeline import (
-    KAFKA_CORE,
-    OWN_CORE,
-    PARTITIONS,
-    drain_by_worker,
-    fill,
-    memory_mib,
-    pin,
-    worker,
-)
+from rig import PARTITIONS, drain, fill, memory_mib, rig, worker
 
 COUNTS = {topics.EVENTS: PARTITIONS, topics.PARTIALS: 4, topics.CUSTOMER: PARTITIONS}
 NEW = 10**12
@@ -55,10 +40,21 @@ class Taken:
 
     rows: int
     wall_s: float
+    cpu_s: float
 
     @property
     def rate(self) -> float:
-        return self.rows / self.wall_s
+        return self.rows / self.cpu_s
+
+
+class Watch:
+    """What passes from its making on."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def taken(self, rows: int) -> Taken:
+        return Taken(rows, time.perf_counter() - self._wall, time.process_time() - self._cpu)
 
 
 async def read_plainly(servers: str) -> Taken:
@@ -72,13 +68,13 @@ async def read_plainly(servers: str) -> Taken:
         places = [TopicPartition(TRACK.changelog, p) for p in range(PARTITIONS)]
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
-        rows, began = 0, time.perf_counter()
+        rows, watch = 0, Watch()
         left = {place for place in places if ends[place]}
         while left:
             for records in (await consumer.getmany(*left, timeout_ms=200)).values():
                 rows += len(records)
             left = {place for place in left if await consumer.position(place) < ends[place]}
-        return Taken(rows, time.perf_counter() - began)
+        return watch.taken(rows)
     finally:
         await consumer.stop()
 
@@ -93,9 +89,9 @@ async def restore(servers: str) -> Taken:
         stage.restore(found.rows, found.marker)
         return found.read
 
-    began = time.perf_counter()
+    watch = Watch()
     rows = sum(await asyncio.gather(*(take(partition) for partition in range(PARTITIONS))))
-    return Taken(rows, time.perf_counter() - began)
+    return watch.taken(rows)
 
 
 async def ask(servers: str, number: int) -> None:
@@ -134,41 +130,30 @@ async def first_result(environ: dict[str, str], servers: str, number: int) -> tu
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--conversations", type=int, default=100_000)
-    count = parser.parse_args().conversations
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        pin(KAFKA_CORE)
-        with LocalKafka(Path(folder) / "kafka") as kafka:
-            pin(OWN_CORE)
-            servers = kafka.bootstrap_servers
-            environ = {
-                **os.environ,
-                **demo_config.random_secrets(),
-                "CAREWATCH_CONFIG": str(demo_config.FOLDER),
-                "CAREWATCH_KAFKA_BOOTSTRAP_SERVERS": servers,
-                "CAREWATCH_KAFKA_PARTITIONS": str(PARTITIONS),
-            }
-            for arguments in (["topics", "apply"], ["rulebook", "publish"]):
-                subprocess.run(
-                    [sys.executable, "-m", "carewatch", *arguments],
-                    env=environ, check=True, stdout=subprocess.DEVNULL,
-                )  # fmt: skip
-            empty_s, empty_mib = asyncio.run(first_result(environ, servers, 0))
-            asyncio.run(fill(servers, count, count))
-            drained, _ = drain_by_worker(environ, count)
-            print(f"restore: {count:,} live conversations, folded in {drained.wall_s:.0f} s")
-            plain, taken = asyncio.run(read_plainly(servers)), asyncio.run(restore(servers))
-            for name, one in (("plain", plain), ("restore", taken)):
-                print(
-                    f"  {name:8} {one.rows:>9,} rows in {one.wall_s:6.1f} s: {one.rate:>9,.0f} a "
-                    f"second, {one.wall_s / plain.wall_s:4.1f} x plain"
-                )
-            full_s, full_mib = asyncio.run(first_result(environ, servers, 1))
+    parser.add_argument("--events-each", type=int, default=1)
+    options = parser.parse_args()
+    count, each = options.conversations, options.events_each
+    with rig() as kafka:
+        empty_s, empty_mib = asyncio.run(first_result(kafka.environ, kafka.servers, 0))
+        asyncio.run(fill(kafka.servers, count * each, count))
+        drained, _ = drain(kafka.environ, count * each)
+        print(
+            f"restore: {count:,} conversations of {each} events, folded in {drained.wall_s:.0f} s"
+        )
+        plain = asyncio.run(read_plainly(kafka.servers))
+        taken = asyncio.run(restore(kafka.servers))
+        for name, one in (("plain", plain), ("restore", taken)):
             print(
-                f"  worker   first new result after {full_s:.1f} s, {full_s / plain.wall_s:.1f} x "
-                f"the plain read; with nothing to restore after {empty_s:.1f} s"
+                f"  {name:8} {one.rows:>9,} rows in {one.wall_s:6.1f} s, {one.cpu_s:5.1f} s CPU: "
+                f"{one.rate:>9,.0f} a second of CPU, {one.cpu_s / plain.cpu_s:4.1f} x plain"
             )
-            held = (full_mib - empty_mib) * 2**20 / count
-            print(f"           {full_mib:.0f} MiB, {held:.0f} bytes more for each conversation")
+        full_s, full_mib = asyncio.run(first_result(kafka.environ, kafka.servers, 1))
+        print(
+            f"  worker   first new result after {full_s:.1f} s, {full_s / plain.wall_s:.1f} x "
+            f"the plain read; with nothing to restore after {empty_s:.1f} s"
+        )
+        held = (full_mib - empty_mib) * 2**20 / count
+        print(f"           {full_mib:.0f} MiB, {held:.0f} bytes more for each conversation")
 
 
 if __name__ == "__main__":
