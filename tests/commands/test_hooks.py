@@ -55,14 +55,20 @@ def test_what_would_be_a_dead_letter_is_exit_code_one(tmp_path: Path) -> None:
     ]
 
 
-def test_a_body_that_cannot_be_read_is_told_by_its_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("channel", "reason"), [("chatwoot", "not_json"), ("twilio_sms", "not_form")]
+)
+def test_a_body_that_cannot_be_read_is_told_by_its_reason(
+    tmp_path: Path, channel: str, reason: str
+) -> None:
+    """Twilio signs the fields of a form: what has none cannot even be signed."""
     payload = tmp_path / "payload.json"
     payload.write_text("{")
 
-    result = run("explain", payload, "--channel", "chatwoot")
+    result = run("explain", payload, "--channel", channel)
 
     assert result.exit_code == 1
-    assert "the whole body is kept as a dead letter: not_json" in result.output
+    assert f"the whole body is kept as a dead letter: {reason}" in result.output
 
 
 def test_the_account_of_the_configuration_must_match(environ: dict[str, str]) -> None:

@@ -80,8 +80,8 @@ def explain(
     else:
         settings = load_settings(folder, os.environ)
         door = _door(settings, channel, account)
-    request = signed_request(door, settings, file.read(), system_clock())
     try:
+        request = signed_request(door, settings, file.read(), system_clock())
         found = list(meanings(door, request))
     except InvalidRecord as error:
         click.echo(f"the whole body is kept as a dead letter: {error.reason}", err=True)
