@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -18,12 +19,12 @@ from carewatch.engine.metrics import ProcessMetrics
 from carewatch.engine.ports import Lag
 from carewatch.exporter.exposition import Exposition
 from carewatch.exporter.shown import View
-from carewatch.gateway.metrics import GatewayMetrics
+from carewatch.gateway.metrics import GatewayMetrics, SpoolMetrics
 from carewatch.local.ports import HOST
 from carewatch.wire import topics
 from support.boards import RULEBOOK
 from support.eventually import eventually
-from support.prometheus import prometheus
+from support.prometheus import prometheus, promtool_says
 
 PLACE = ("acme", "web", "support", "normal")
 PROMISE = ("standard", "first_reply")
@@ -66,6 +67,7 @@ async def served(board: Callable[[], Board]) -> AsyncIterator[dict[str, str]]:
     metrics.lag(topics.EVENTS, 0, Lag(0, None, 0, 0))
     gateway = GatewayMetrics(CollectorRegistry(), ("web",))
     gateway.clock_ahead.set(0.0)
+    gateway.registry.register(SpoolMetrics(None, system_clock))
     exposition = Exposition(CollectorRegistry(), lambda: View(snapshot=board().snapshot()))
 
     async def show_board(request: web.Request) -> web.Response:
@@ -115,8 +117,16 @@ async def test_every_rule_is_evaluated_and_a_stalled_pipeline_is_told_until_it_g
         budget = await running.values("policy:care_sla_budget:ratio")
         assert budget == pytest.approx([0.1])
         await running.until("CareOldestUnanswered", fires=True)
-        expected = {"CarePipelineStalled", "CareOldestUnanswered", "Watchdog"}
+        await running.until("CareQueueStuck", fires=True)
+        expected = {"CarePipelineStalled", "CareOldestUnanswered", "CareQueueStuck", "Watchdog"}
         assert await running.firing() == expected
 
         at = system_clock()
         await running.until("CarePipelineStalled", fires=False)
+
+
+async def test_promtool_finds_nothing_to_say_about_the_page_of_any_process() -> None:
+    async with served(lambda: board_at(0)) as jobs, aiohttp.ClientSession() as session:
+        for job, target in jobs.items():
+            async with session.get(f"http://{target}/metrics") as page:
+                assert (job, *await promtool_says(await page.text())) == (job, 0, "")

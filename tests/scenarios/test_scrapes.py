@@ -18,6 +18,7 @@ from carewatch.local.ports import HOST, free_port
 from carewatch.wire import topics
 from support.deployment import READY_S, Deployment, Stored, deployed
 from support.eventually import eventually
+from support.prometheus import promtool_says
 from support.scrapes import Scraper, growing, summed
 from support.verdicts import Ran, Verdict, look_at, verified
 
@@ -206,6 +207,11 @@ def test_the_last_page_shows_the_gross_totals_that_the_oracle_has_judged(
         {series: value for series, value in expected.items() if value}
     )
     assert len(expected) > 100
+
+
+@pytest.mark.parametrize("replica", [0, 1])
+async def test_promtool_finds_nothing_to_say_about_a_live_page(seen: Scraped, replica: int) -> None:
+    assert await promtool_says(seen.pages[replica]) == (0, "")
 
 
 def totals(records: Iterable[Stored]) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:

@@ -34,6 +34,18 @@ def tool(name: str) -> str:
     return found
 
 
+async def promtool_says(page: str) -> tuple[int, str]:
+    """What `promtool check metrics` makes of a page: its status and its complaints."""
+    checking = await asyncio.create_subprocess_exec(
+        *(tool("promtool"), "check", "metrics"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await checking.communicate(page.encode())
+    return checking.returncode or 0, said.decode()
+
+
 class Prometheus:
     """What a running server says; `url` is its address."""
 
