@@ -55,7 +55,7 @@ def test_what_is_published_can_be_read_by_the_worker(fixture: Fixture) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_channel_has_fixtures(name: str) -> None:
-    assert len([f for f in FIXTURES if f.channel == name]) >= 5
+    assert len([f for f in FIXTURES if f.channel == name]) >= 12
 
 
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda fixture: fixture.name)
