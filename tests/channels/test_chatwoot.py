@@ -8,8 +8,10 @@ import pytest
 
 from carewatch.channels.base import Skip
 from carewatch.channels.chatwoot import ADAPTER
-from carewatch.channels.drafts import Draft
+from carewatch.channels.drafts import Draft, Text
+from carewatch.wire.envelope import Envelope, encode_event
 from support import hooks
+from support.told import Told, told
 
 FOLDER = Path(__file__).parent / "chatwoot"
 
@@ -90,3 +92,75 @@ def test_a_message_refers_to_what_its_own_channel_calls_it(inbox: str, fixture: 
 
     assert isinstance(told, Draft)
     assert [reference.id for reference in told.references] == [own.id]
+
+
+def series(*names: str) -> Told:
+    """What the fixtures come to, in this order of arrival, a second apart."""
+    bodies = [(FOLDER / f"{name}.json").read_bytes() for name in names]
+    return told(
+        json.loads(encode_event(found))
+        for second, body in enumerate(bodies)
+        for found in hooks.events("chatwoot", body, now=hooks.NOW + 1000 * second)
+        if isinstance(found, Envelope)
+    )
+
+
+def test_a_change_of_labels_that_is_sent_twice_counts_once() -> None:
+    """Chatwoot sends the same update twice, as deliveries of their own."""
+    request = hooks.request("chatwoot", (FOLDER / "labelled.json").read_bytes())
+    again = replace(request, headers={**request.headers, "x-chatwoot-delivery": "d-2"})
+
+    assert list(ADAPTER.parse(again, hooks.ACCOUNTS["chatwoot"])) == items("labelled")
+
+
+def test_a_private_note_is_no_first_response() -> None:
+    found = series("customer_message", "private_note")
+    answered = series("customer_message", "private_note", "agent_reply")
+
+    assert "first_response_time" not in found
+    assert answered["first_response_time"] == {(): [269_877]}
+
+
+def test_a_survey_that_is_answered_again_counts_by_its_last_answer() -> None:
+    """First without words, then with another mark and words."""
+    found = series(
+        "customer_message",
+        "agent_reply",
+        "survey_request",
+        "survey_answer_before_its_comment",
+        "survey_answer",
+    )
+
+    assert found["csat_top2"] == {(): (1, 1)}
+    assert found["csat_response_rate"] == {(): (1, 1)}
+
+
+def test_an_answer_never_goes_back_from_read_to_delivered() -> None:
+    """Each state is an event of its own, so their order of arrival says nothing."""
+    keys = [drafts(name)[0].key for name in ("agent_reply_delivered", "agent_reply_read")]
+
+    assert keys == ["message|503|status|delivered", "message|503|status|read"]
+
+
+def test_what_a_customer_wrote_is_kept_for_the_restricted_topic_alone() -> None:
+    texts = {
+        name: [d.message.text for d in drafts(name) if d.message]
+        for name in ("customer_message", "message_edited", "agent_reply", "private_note")
+    }
+
+    assert texts == {
+        "customer_message": [Text("Where is my parcel?")],
+        "message_edited": [Text("Where is my second parcel?")],
+        "agent_reply": [None],
+        "private_note": [None],
+    }
+
+
+def test_the_time_of_a_change_is_that_of_the_message_in_the_list_else_the_arrival() -> None:
+    times = [
+        (d.occurred.quality, d.occurred.at)
+        for name in ("agent_reply_read", "message_edited")
+        for d in drafts(name)
+    ]
+
+    assert times == [("ms", hooks.NOW - 9250), ("arrival", hooks.NOW)]

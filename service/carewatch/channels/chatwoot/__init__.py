@@ -10,6 +10,8 @@ What its words mean here:
   `pending` and no hand-over.
 - A team is both `team` and `queue` of an assignment, since Chatwoot routes to teams. It goes by
   its name; option `team.<id>` renames it (and names a former team, of which only the id is sent).
+- An update of a message tells neither what changed nor, but in the list of the conversation's
+  newest, when: its delivery is known from there, and repeats of the same say nothing new.
 - A change of status arrives with `conversation_status_changed`, or `conversation_updated`, or
   both, and label changes twice: ids are made of the change, so each counts once.
 - The inbox's channel is the channel of the event.
@@ -49,7 +51,7 @@ class Chatwoot:
 
     name = "chatwoot"
     source_role: Literal["helpdesk"] = "helpdesk"
-    version = "1"
+    version = "2"
     verifiers: tuple[Verifier, ...] = (SIGNATURE, UrlToken())
     body_limit: int | None = None
     remembers: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from carewatch.channels.base import Skip
 from carewatch.channels.chatwoot.talk import Talk, agent_of, is_bot
@@ -17,6 +17,8 @@ from carewatch.channels.drafts import (
     Occurred,
     Quality,
     Reference,
+    StatusDraft,
+    Text,
 )
 from carewatch.channels.fields import (
     Fields,
@@ -72,6 +74,14 @@ _UNIQUE_IDS: Final[dict[Channel, str]] = {
 """Families of message ids that mean the same to Chatwoot and to the channel's own webhooks."""
 
 
+_STATUSES: Final[dict[str, Literal["delivered", "read", "failed"]]] = {
+    "delivered": "delivered",
+    "read": "read",
+    "failed": "failed",
+}
+"""What becomes of an answer; every message is `sent` from the first."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Item:
     """A message's body, with what is read again and again."""
@@ -99,6 +109,21 @@ class _Item:
     @property
     def text(self) -> str | None:
         return get_text(self.body, "content")
+
+    @property
+    def words(self) -> Text | None:
+        """What a customer wrote, for the restricted topic."""
+        text = self.text
+        return Text(text) if text is not None and self.direction() == "incoming" else None
+
+    @property
+    def listed(self) -> Fields:
+        """The same message among the newest of the conversation, which says more; else empty."""
+        for listed in get_list(self.talk.fields, "messages"):
+            fields = as_object(listed, "messages")
+            if get_id(fields, "id") == self.id.value:
+                return fields
+        return {}
 
     def direction(self) -> str:
         stated = self.body.get("message_type")
@@ -146,6 +171,7 @@ def _created(item: _Item, direction: str) -> Iterator[Draft]:
             in_reply_to=MessageId("chatwoot", reply_to) if reply_to else None,
             is_echo=True if get_flag(attributes, "external_echo") else None,
             automated=True if actor.kind == "system" else None,
+            text=item.words,
         ),
         prompt=_prompt(item) if kind == "prompt" else None,
         references=(_reference(talk.channel, source_id),) if source_id else (),
@@ -215,24 +241,48 @@ def _author(item: _Item, direction: str) -> tuple[ActorDraft, CustomerId | None]
 
 
 def _updated(item: _Item) -> Iterator[Draft | Skip]:
-    """Chatwoot says neither what changed nor when: the arrival is the time."""
-    talk = item.talk
-    at = Occurred(at=talk.received_at, quality="arrival")
+    """Chatwoot does not say what changed: it is seen from what the message is now."""
+    talk, at = item.talk, _changed_at(item)
     unknown = ActorDraft(kind="unknown")
     if get_flag(item.attributes, "deleted"):
         yield replace(
             talk.draft("care.message.deleted", f"{item.stem}|deleted", at, unknown),
             message=MessageDraft(id=item.id),
         )
-    elif item.content_type == "input_csat":
+        return
+    if item.content_type == "input_csat":
         yield _rated(item, at) or Skip(reason="ignored", path=item.path)
-    else:
-        chars = len(item.text or "")
-        key = f"{item.stem}|updated|{get_id(item.body, 'status') or ''}|{chars}"
+        return
+    status = _STATUSES.get(get_text(item.body, "status") or get_text(item.listed, "status") or "")
+    if status is not None and item.direction() == "outgoing":
         yield replace(
-            talk.draft("care.message.updated", key, at, unknown),
-            message=MessageDraft(id=item.id, has_text=item.text is not None, chars=chars),
+            talk.draft(
+                "care.message.status", f"{item.stem}|status|{status}", at, ActorDraft(kind="system")
+            ),
+            status=StatusDraft(value=status, message=item.id),
         )
+        return
+    chars = len(item.text or "")
+    when = at.at if at.quality != "arrival" else f"{get_id(item.body, 'status') or ''}|{chars}"
+    yield replace(
+        talk.draft("care.message.updated", f"{item.stem}|updated|{when}", at, unknown),
+        message=MessageDraft(
+            id=item.id, has_text=item.text is not None, chars=chars, text=item.words
+        ),
+    )
+
+
+def _changed_at(item: _Item) -> Occurred:
+    """The last change of the message, where the conversation lists it; else the arrival."""
+    received_at = item.talk.received_at
+    arrival = Occurred(at=received_at, quality="arrival")
+    stated = item.listed.get("updated_at")
+    if not isinstance(stated, str):
+        return arrival
+    at = occurred(stated, "iso", received_at, "ms")
+    created = occurred(item.listed.get("created_at"), "s_or_ms", received_at)
+    # Without a change it is the time of its creation, which is told in whole seconds.
+    return at if at.quality != "arrival" and at.at - created.at >= 1000 else arrival
 
 
 def _rated(item: _Item, at: Occurred) -> Draft | None:
