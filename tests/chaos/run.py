@@ -151,7 +151,7 @@ async def _strike_broker(fault: Fault, place: Arena) -> bool:
         case "broker_kill" | "broker_restart":
             await asyncio.to_thread(node.kill if fault.kind == "broker_kill" else node.stop)
             await asyncio.sleep(lasts_s)
-            await asyncio.to_thread(node.start)
+            await asyncio.to_thread(node.start, timeout_s=CATCH_UP_S)
         case "broker_freeze":
             await frozen(node.pid, lasts_s)
         case "isolate":
