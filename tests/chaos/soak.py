@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -24,6 +25,7 @@ from typing import Any, Final
 import aiohttp
 import click
 
+from carewatch.domain.errors import ConfigError
 from carewatch.engine.failpoints import FAILPOINTS
 from carewatch.local import demo_config
 from carewatch.local.child import Child
@@ -31,10 +33,11 @@ from chaos.arena import Arena, arena
 from chaos.crew import Crew
 from chaos.plan import Fault, plan
 from chaos.report import Report
-from chaos.run import settled, strike
+from chaos.run import CATCH_UP_S, settled, strike
 from chaos.samples import Growth, Sample, growths, used_by
+from chaos.soak_summary import write_soak_summary
 
-CAPACITY_S: Final = 20
+CAPACITY_S: Final = 10
 TOO_MUCH: Final = 2000
 """More deliveries a second than anybody's two cores take in."""
 
@@ -42,6 +45,11 @@ SAMPLED_S: Final = 10
 STRUCK_S: Final = 20
 WORKERS: Final = 2
 SEED: Final = 30
+CLOSING: Final = (
+    "profiles: {private_messaging: {window_lateness: 2m}, web_chat: {window_lateness: 2m}}"
+)
+"""Windows that stay open for longer than the soak takes would grow all the while."""
+
 STRIKING: Final = (
     "kill", "failpoint", "freeze", "restart", "network", "broker_kill", "broker_restart",
 )  # fmt: skip
@@ -95,14 +103,26 @@ def feed(place: Arena, name: str, *, rate: int, seconds: int) -> tuple[Child, Pa
     return traffic, manifest
 
 
-async def capacity(folder: Path) -> int:
+def configured(folder: Path) -> Path:
+    """The demo's configuration, but for windows that close soon."""
+    config = folder / "config"
+    shutil.copytree(demo_config.FOLDER, config, ignore=shutil.ignore_patterns("*.py*", "__*"))
+    channels = config / "channels.yaml"
+    shipped, told = "profiles: {}", channels.read_text(encoding="utf-8")
+    if shipped not in told:
+        raise ConfigError(f"{channels} does not hold {shipped!r}: name its lateness here, too")
+    channels.write_text(told.replace(shipped, CLOSING), encoding="utf-8")
+    return config
+
+
+async def capacity(folder: Path, config: Path) -> int:
     """How many deliveries a second come out at the other end when more are sent than that."""
-    async with arena(folder, brokers=1) as place:
+    async with arena(folder, brokers=1, config=config) as place:
         began = time.monotonic()
         traffic, manifest = feed(place, "capacity", rate=TOO_MUCH, seconds=CAPACITY_S)
         await traffic.succeed()
         told: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
-        await place.deployment.passed(told["settled_at_ms"])
+        await place.deployment.passed(told["settled_at_ms"], within_s=CATCH_UP_S)
         took_s = time.monotonic() - began
         return round(answered(traffic)[0] / took_s)
 
@@ -117,7 +137,22 @@ def faults(minutes: int) -> Iterator[Fault]:
     """A fault every twenty seconds; of the workers only the first is struck."""
     found = (one for one in plan(SEED, 100_000, tuple(FAILPOINTS)) if one.kind in STRIKING)
     for number, fault in zip(range(minutes * 60 // STRUCK_S), found, strict=False):
-        yield replace(fault, number=number, worker=0, after_ms=STRUCK_S * 1000)
+        yield replace(fault, number=number, worker=0)
+
+
+async def strike_often(
+    report: Report, place: Arena, crew: Crew, traffic: Child, minutes: int
+) -> None:
+    """Every fault at its time, for as long as there is traffic."""
+    began = time.monotonic()
+    for fault in faults(minutes):
+        await asyncio.sleep(max(0.0, began + STRUCK_S * (fault.number + 1) - time.monotonic()))
+        if traffic.status is not None:
+            return
+        if await strike(fault, place, crew):
+            report.faults.append(fault.document())
+        else:
+            report.missed += 1
 
 
 async def watch(soak: Soak, place: Arena, crew: Crew, traffic: Child) -> None:
@@ -170,43 +205,36 @@ def counted(page: str) -> dict[str, int]:
 async def soak(folder: Path, minutes: int, rate: int | None) -> Soak:
     """The whole of it; kept in `folder`, which exists."""
     done = Soak(Report(SEED, WORKERS))
+    config = configured(folder)
     if rate is None:
-        done.capacity = await capacity(folder / "capacity")
+        done.capacity = await capacity(folder / "capacity", config)
         rate = max(1, done.capacity // 2)
     done.rate = rate
     click.echo(f"{rate} deliveries a second for {minutes} min", err=True)
     began = time.monotonic()
     inside = os.pathsep.join(filter(None, (str(INSIDE), os.environ.get("PYTHONPATH"))))
     telling = {"PYTHONPATH": inside, "CHAOS_TASKS": str(folder)}
-    async with arena(folder, brokers=1, settings=telling) as place:
+    async with arena(folder, brokers=1, config=config, settings=telling) as place:
         await place.deployment.first_worker.stop()
         crew = Crew(place.deployment, WORKERS, place.settings)
-        traffic, manifest = feed(place, "soak", rate=rate, seconds=minutes * 60)
-        beside = [
-            asyncio.create_task(work)
-            for work in (crew.supervise(), watch(done, place, crew, traffic))
-        ]
+        supervisor = asyncio.create_task(crew.supervise())
         try:
-            for fault in faults(minutes):
-                await asyncio.sleep(max(0.0, STRUCK_S * fault.number - (time.monotonic() - began)))
-                if traffic.status is not None:
-                    break
-                if await strike(fault, place, crew):
-                    done.report.faults.append(fault.document())
-                else:
-                    done.report.missed += 1
-            await traffic.succeed()
+            traffic, manifest = feed(place, "soak", rate=rate, seconds=minutes * 60)
+            watching = asyncio.create_task(watch(done, place, crew, traffic))
+            await strike_often(done.report, place, crew, traffic, minutes)
+            await traffic.ended()
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            if traffic.status == 0:
+                told = json.loads(manifest.read_text(encoding="utf-8"))
+                ran = await settled(done.report, place.deployment, told)
+                if ran is not None:
+                    await done.report.judge(ran, place.deployment)
+            else:
+                done.report.differences["traffic"] = [traffic.obituary()]
         finally:
-            for task in beside[1:]:
-                task.cancel()
-        try:
-            told = json.loads(manifest.read_text(encoding="utf-8"))
-            ran = await settled(done.report, place.deployment, told)
-            if ran is not None:
-                await done.report.judge(ran, place.deployment)
-        finally:
-            beside[0].cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            supervisor.cancel()
+            await asyncio.gather(supervisor, return_exceptions=True)
             done.report.deaths = {str(key): crew.deaths[key] for key in sorted(crew.deaths)}
             done.report.spoiled_requests = place.spoiled
             done.report.seconds = round(time.monotonic() - began)
@@ -230,6 +258,7 @@ def main(*, minutes: int, rate: int | None, report: Path | None, keep: Path | No
     document = done.document()
     if report is not None:
         report.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        write_soak_summary(report, document)
     click.echo(f"{minutes} min at {done.rate} deliveries a second: {document['verdict']}")
     for one in done.growths:
         click.echo(f"  {one}{'' if one.tolerated else ': GROWN'}")

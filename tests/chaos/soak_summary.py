@@ -1,0 +1,80 @@
+"""The page about the soak, for people: `docs/soak.md`, written from its report."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from chaos.samples import KEPT_BYTES, TOLERATED
+
+HEAD: Final = """\
+# Soak
+
+Written by `make soak` from the report in [soak.json](soak.json).
+
+First as much traffic as goes through tells what the machine can do; then half of that comes, signed
+webhooks through the gateway, while every 20 seconds a fault strikes: the first of two workers is
+killed, frozen and restarted, Kafka is killed and restarted, requests are delayed, cut and lost. The
+second worker, the gateway and the board live through all of it, and are looked at every 10 seconds.
+The medians of the last quarter must be those of the second one, within a tolerance, and afterwards
+every number must be right, as after a [chaos run](chaos.md).
+"""
+
+UNITS: Final = {
+    "memory_kib": "memory, KiB",
+    "files": "open files",
+    "tasks": "asyncio tasks",
+    "threads": "threads",
+    "series": "series on `/metrics`",
+    "lag_records": "records behind",
+}
+
+
+def write_soak_summary(report: Path, document: dict[str, Any]) -> Path:
+    """Writes the summary beside the report, under its name with `.md`; returns where."""
+    target = report.with_suffix(".md")
+    target.write_text(summarise_soak(document), encoding="utf-8")
+    return target
+
+
+def summarise_soak(document: dict[str, Any]) -> str:
+    """The whole page."""
+    return "\n".join([HEAD, _in_short(document), _table(document), _tolerances(document)])
+
+
+def _in_short(document: dict[str, Any]) -> str:
+    minutes = round(document["seconds"] / 60)
+    measured = document["capacity_deliveries_per_second"]
+    rate = document["rate_deliveries_per_second"]
+    of = f", of {measured} that went through at most" if measured else ""
+    grown = sum(not one["tolerated"] for one in document["growth"])
+    wrong = sum(len(found) for found in document["differences"].values())
+    return (
+        f"**{minutes} minutes at {rate} deliveries a second{of}, {document['faults']} faults, "
+        f"{document['events']:,} records of `care.events`: {grown} of {len(document['growth'])} "
+        f"measures have grown, {wrong} differences: {document['verdict']}.** "
+        f"Commit {document['commit']}.\n"
+    )
+
+
+def _table(document: dict[str, Any]) -> str:
+    rows = [
+        f"| {one['process']} | {UNITS[one['measure']]} | {one['before']:,} | {one['after']:,} "
+        f"| {'no' if one['tolerated'] else 'YES'} |"
+        for one in document["growth"]
+    ]
+    head = [
+        "| process | measure | second quarter | last quarter | grown |",
+        "|---|---|---:|---:|---|",
+    ]
+    return "\n".join([*head, *rows, ""])
+
+
+def _tolerances(document: dict[str, Any]) -> str:
+    told = ", ".join(
+        f"{UNITS[measure]} {one.percent} % and {one.more:,}" for measure, one in TOLERATED.items()
+    )
+    new = max((one["conversations"] for one in document["growth"]), default=0)
+    return (
+        f"Tolerated: {told}. A worker may also keep {KEPT_BYTES:,} bytes of each conversation that "
+        f"began between the two quarters ({new:,}): they, their customers and the ids of their "
+        "events are remembered for days.\n"
+    )

@@ -1,0 +1,41 @@
+"""The page about the soak says what the report says."""
+
+from typing import Any
+
+from chaos.soak_summary import summarise_soak
+
+
+def report(**more: Any) -> dict[str, Any]:
+    growth = {
+        "process": "gateway", "measure": "files", "before": 20, "after": 21,
+        "conversations": 9000, "tolerated": True,
+    }  # fmt: skip
+    return {
+        "verdict": "passed",
+        "commit": "a1b2c3",
+        "seconds": 1830,
+        "capacity_deliveries_per_second": 120,
+        "rate_deliveries_per_second": 60,
+        "faults": 88,
+        "events": 120_000,
+        "differences": {"oracle": []},
+        "growth": [growth, growth | {"process": "board", "measure": "tasks"}],
+        **more,
+    }
+
+
+def test_what_did_not_grow_is_told_with_its_figures() -> None:
+    text = summarise_soak(report())
+
+    assert "**30 minutes at 60 deliveries a second, of 120 that went through at most" in text
+    assert "0 of 2 measures have grown, 0 differences: passed.**" in text
+    assert "| gateway | open files | 20 | 21 | no |" in text
+
+
+def test_what_has_grown_is_told_as_well() -> None:
+    grown = report()["growth"][0] | {"after": 400, "tolerated": False}
+
+    text = summarise_soak(report(growth=[grown], verdict="failed"))
+
+    assert "1 of 1 measures have grown" in text
+    assert "| gateway | open files | 20 | 400 | YES |" in text
