@@ -34,6 +34,7 @@ from carewatch.channels.drafts import (
 from carewatch.channels.fields import Fields, as_object, get_id, get_int, get_text, need_text
 from carewatch.channels.twilio import SIGNATURE
 from carewatch.channels.verify import Verifier
+from carewatch.domain.errors import InvalidRecord
 from carewatch.wire.envelope import Channel, Choice, MessageKind
 
 _CHANNELS: Final[dict[str, Channel]] = {
@@ -62,7 +63,7 @@ _IGNORED: Final = ("canceled", "partially_delivered")
 _MEDIA: Final[dict[str, MessageKind]] = {"image": "image", "video": "video", "audio": "audio"}
 _CARDS: Final = ("text/vcard", "text/x-vcard")
 
-_PHONE: Final = re.compile(r"\+?\d+")
+_NUMBER: Final = re.compile(r"\d+", re.ASCII)
 
 
 class TwilioSms:
@@ -129,9 +130,11 @@ def _draft(
     """What all events share; without `actor` the customer did it."""
     kind, _, address = theirs.rpartition(":")
     channel = _CHANNELS.get(kind, "other")
-    phone = _PHONE.fullmatch(address) is not None
+    number = address.removeprefix("+")
+    if not number:
+        raise InvalidRecord("schema", "To" if actor else "From")
     family = channel if channel in ("sms", "whatsapp") else "twilio"
-    customer = CustomerId(family, address.removeprefix("+"), shared=phone)
+    customer = CustomerId(family, number, shared=_NUMBER.fullmatch(number) is not None)
     return Draft(
         type=event_type,
         key=key,
