@@ -14,6 +14,7 @@ import gc
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import orjson
@@ -33,6 +34,7 @@ from carewatch.domain.rulebook import (
     Threshold,
 )
 from carewatch.domain.times import format_time, parse_time
+from carewatch.gateway.pseudonyms import short_hash
 from carewatch.processors.base import PartitionContext, Record, Row
 from carewatch.processors.seen import Seen, digest
 from carewatch.processors.track import Track
@@ -100,19 +102,24 @@ STORY: tuple[tuple[str, str, dict[str, Any]], ...] = (
 """One conversation; its steps are spread over the others'."""
 
 
+def name(prefix: str, number: int) -> str:
+    """An id as the gateway makes them: nothing about it can be guessed, or packed."""
+    return prefix + short_hash(blake2b(b"%s%d" % (prefix.encode(), number)).digest())
+
+
 def event(number: int, conversation: int, step: int, at: int) -> tuple[bytes, bytes]:
     kind, actor, sections = STORY[step]
-    key = f"c_{conversation:024}"
+    key = name("c_", conversation)
     sections = dict(sections)
     if "message" in sections:
-        sections["message"] = {"key": f"m_{number:024}", **sections["message"]}
+        sections["message"] = {"key": name("m_", number), **sections["message"]}
     value = {
-        "specversion": "1.0", "id": f"{number:026}", "source": "/care/acme/generic/web-1",
+        "specversion": "1.0", "id": name("", number), "source": "/care/acme/generic/web-1",
         "type": f"care.{kind}", "time": format_time(at), "recordedtime": format_time(at + 120),
         "partitionkey": key, "dataschema": "care-event/1.0",
         "data": {
             "tenant": "acme", "adapter": "generic", "channel": "web", "account_ref": "web-1",
-            "conversation_key": key, "customer_key": f"u_{conversation:024}",
+            "conversation_key": key, "customer_key": name("u_", conversation),
             "actor": {"kind": actor, "key": f"{actor}_1"}, **sections,
         },
     }  # fmt: skip
