@@ -156,3 +156,11 @@ def test_the_channel_is_where_the_conversation_began(
     body["data"]["item"]["source"]["type"] = source
 
     assert [i.channel for i in items(body, options=options) if isinstance(i, Draft)] == [expected]
+
+
+@pytest.mark.parametrize("until", ["999999999999999", "tomorrow", 1])
+def test_a_snooze_without_a_credible_end_is_kept_for_people_to_look_at(until: object) -> None:
+    body = document("snoozed")
+    body["data"]["item"]["snoozed_until"] = until
+
+    assert items(body) == [Skip(reason="time", path="body")]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.channels.drafts import Occurred
-from carewatch.channels.times import EARLIEST_MS, Unit, occurred, to_ms
+from carewatch.channels.times import EARLIEST_MS, Unit, ahead, occurred, to_ms
 from carewatch.domain.errors import InvalidRecord
 
 NOON = 1_767_607_200_000
@@ -76,3 +76,15 @@ def test_an_event_always_has_a_time_that_can_be_written(value: object) -> None:
     for unit in ("s", "ms", "s_or_ms", "iso"):
         found = occurred(value, unit, NOON)
         assert EARLIEST_MS <= found.at <= NOON + 300_000
+
+
+def test_an_instant_ahead_is_written_as_it_is() -> None:
+    assert ahead(1767693600, "s") == "2026-01-06T10:00:00.000Z"
+
+
+@pytest.mark.parametrize("value", [0, -1, 999_999_999_999, "999999999999999", "tomorrow", None])
+def test_an_instant_that_no_calendar_has_is_refused(value: object) -> None:
+    with pytest.raises(InvalidRecord) as refused:
+        ahead(value, "s")
+
+    assert refused.value.reason == "time"

@@ -5,12 +5,15 @@ from typing import Final, Literal
 
 from carewatch.channels.drafts import Occurred, Quality
 from carewatch.domain.errors import InvalidRecord
-from carewatch.domain.times import parse_time
+from carewatch.domain.times import format_time, parse_time
 
 Unit = Literal["s", "ms", "iso", "s_or_ms", "rfc2822"]
 
 EARLIEST_MS: Final = 1_262_304_000_000
 """2010-01-01: no webhook is older; what claims to be has the wrong unit."""
+
+LATEST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999, the last that is written with four digits."""
 
 AHEAD_MS: Final = 300_000
 """A provider's clock may run this far ahead of the gateway's."""
@@ -78,6 +81,17 @@ def _from_rfc2822(text: str) -> str:
         raise InvalidRecord("time")
     month = _MONTHS.index(found[2]) + 1
     return f"{found[3]}-{month:02}-{int(found[1]):02}T{found[4]}{found[5] or 'Z'}"
+
+
+def ahead(value: object, unit: Unit) -> str:
+    """An instant that may lie ahead, as the end of a snooze: RFC 3339.
+
+    Raises InvalidRecord("time") for anything else, and for what no calendar has.
+    """
+    at = to_ms(value, unit)
+    if not EARLIEST_MS <= at <= LATEST_MS:
+        raise InvalidRecord("time")
+    return format_time(at)
 
 
 def occurred(value: object, unit: Unit, received_at: int, quality: Quality = "s") -> Occurred:

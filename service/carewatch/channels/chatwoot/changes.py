@@ -15,8 +15,7 @@ from carewatch.channels.fields import (
     get_text,
     need_text,
 )
-from carewatch.channels.times import occurred, to_ms
-from carewatch.domain.times import format_time
+from carewatch.channels.times import ahead, occurred
 from carewatch.wire.envelope import Handoff, Lifecycle, Priority, Tags
 
 
@@ -139,7 +138,7 @@ def _status_changed(change: _Change, stem: str, at: Occurred, talk: Talk) -> Ite
         lifecycle=Lifecycle(
             to=talk.state(after, by_bot=by_bot),
             from_=talk.state(before, by_bot=by_bot) if before else None,
-            until=format_time(to_ms(until, unit)) if after == "snoozed" and until else None,
+            until=ahead(until, unit) if after == "snoozed" and until else None,
         ),
     )
     if handed_over:

@@ -26,9 +26,8 @@ from carewatch.channels.fields import (
 )
 from carewatch.channels.intercom.messages import said_with
 from carewatch.channels.intercom.talk import Talk
-from carewatch.channels.times import to_ms
+from carewatch.channels.times import ahead
 from carewatch.domain.errors import InvalidRecord
-from carewatch.domain.times import format_time
 from carewatch.wire.envelope import Handoff, Lifecycle, LifecycleState, Tags
 
 _SECOND_MS = 1000
@@ -110,8 +109,7 @@ def snoozed(talk: Talk) -> Iterator[Draft]:
     _, draft = _state(talk, ("snoozed",), "snoozed")
     until = talk.item.get("snoozed_until")
     if until:
-        until_text = format_time(to_ms(until, "s"))
-        draft = replace(draft, lifecycle=Lifecycle(to="snoozed", until=until_text))
+        draft = replace(draft, lifecycle=Lifecycle(to="snoozed", until=ahead(until, "s")))
     yield draft
 
 
