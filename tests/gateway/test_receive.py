@@ -1,6 +1,7 @@
 """What becomes of a request, without HTTP and Kafka."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,7 @@ from carewatch.channels.generic import Generic
 from carewatch.channels.outcomes import STATUS, RequestOutcome
 from carewatch.domain.errors import ConfigError
 from carewatch.gateway.doors import doors_of
-from carewatch.settings import AccountSettings, Secret, Settings
+from carewatch.settings import AccountSettings, GatewaySettings, Secret, Settings
 from carewatch.wire.envelope import decode_envelope
 from support import hooks
 from support.receiving import GENERIC_ONLY, SETTINGS, Lab, Topic, body_of
@@ -221,6 +222,16 @@ def test_a_door_without_a_lock_never_opens(account: AccountSettings, text: str) 
         doors_of(Settings(accounts=(account,), privacy=hooks.PRIVACY), CHANNELS)
 
     assert "not base64!" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["care.example", "https://", "https://care.example?a=1", "https://care.example /x"]
+)
+def test_an_address_that_nobody_can_post_to_is_refused(address: str) -> None:
+    settings = replace(SETTINGS, gateway=GatewaySettings(public_base_url=address))
+
+    with pytest.raises(ConfigError, match=re.escape(f"gateway.public_base_url {address!r} is no")):
+        doors_of(settings, CHANNELS)
 
 
 async def test_a_large_body_is_taken_apart_the_same_way() -> None:

@@ -1,7 +1,9 @@
 """The accounts that may be written to: what verifies each, what it may say, how it is hidden."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from carewatch.channels.base import Account, ChannelAdapter, Secrets
 from carewatch.channels.verify import Hmac, Special
@@ -9,6 +11,8 @@ from carewatch.domain.errors import ConfigError
 from carewatch.gateway.pseudonyms import Pseudonyms, pseudonyms_of
 from carewatch.gateway.rate import TokenBucket
 from carewatch.settings import AccountSettings, Settings
+
+_ADDRESS: Final = re.compile(r"https?://[^/?#\s]+(?:/[^?#\s]*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +47,8 @@ def doors_of(settings: Settings, channels: Sequence[ChannelAdapter]) -> dict[tup
                 f"{where}: channel {account.channel!r} is unknown; known are {', '.join(by_name)}"
             )
         secrets = _usable(where, channel, account)
-        if settings.gateway.public_base_url is None and _signs_url(channel):
-            raise ConfigError(
-                f"{where}: gateway.public_base_url is not set, and {channel.name} signs the address"
-                " it posts to; set it to the address that you give the provider, up to /hooks"
-                " (https://care.example)"
-            )
+        if _signs_url(channel):
+            _check_public_address(where, channel, settings.gateway.public_base_url)
         doors[account.channel, account.account] = Door(
             channel=channel,
             account=Account(
@@ -96,6 +96,21 @@ def _usable(where: str, channel: ChannelAdapter, account: AccountSettings) -> Se
                     " base64, with or without whsec_ in front)"
                 )
     return Secrets(signing=signing, token=token)
+
+
+def _check_public_address(where: str, channel: ChannelAdapter, address: str | None) -> None:
+    """Refuses an address that no provider can have signed."""
+    remedy = "set it to the address that you give the provider, up to /hooks (https://care.example)"
+    if address is None:
+        raise ConfigError(
+            f"{where}: gateway.public_base_url is not set, and {channel.name} signs the address"
+            f" it posts to; {remedy}"
+        )
+    if not _ADDRESS.fullmatch(address):
+        raise ConfigError(
+            f"{where}: gateway.public_base_url {address!r} is no address that {channel.name} could"
+            f" sign; {remedy}"
+        )
 
 
 def _signs_url(channel: ChannelAdapter) -> bool:
