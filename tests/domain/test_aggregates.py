@@ -116,3 +116,11 @@ def test_counts_and_ratios_that_were_merged_can_be_taken_away_again() -> None:
     ratio.merge(Ratio(5, 6, 7, 8), -1)
 
     assert (count, ratio) == (Count(3, 4), Ratio(1, 2, 3, 4))
+
+
+def test_a_bucket_that_says_nothing_is_merged_as_nothing() -> None:
+    """Nobody writes such a thing, but what is read may be damaged."""
+    total = Distribution(1, 5, {5: 1})
+    total.merge(Distribution(0, 0, {7: 0}))
+
+    assert total == Distribution(1, 5, {5: 1})

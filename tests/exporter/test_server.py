@@ -42,12 +42,13 @@ def kafka(tmp_path: Path) -> Iterator[LocalKafka]:
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
-    """A Kafka with the sample board, a record that is none, and results that were aborted."""
+    """A Kafka with the sample board, records that are none, and results that were aborted."""
 
     async def fill(kafka: LocalKafka) -> None:
         await create_topics(kafka)
         await publish_rulebook(kafka)
-        await publish(kafka, [Output(topics.METRICS, 0, b"k", b"{", 0), *sample_outputs()])
+        moved = [o._replace(key=b"moved|" + o.key) for o in sample_outputs()[:2] if o.key]
+        await publish(kafka, [Output(topics.METRICS, 0, b"k", b"{", 0), *moved, *sample_outputs()])
         await publish(kafka, waiting_outputs(50, T0 + 9_000), commit=False)
 
     with LocalKafka(tmp_path_factory.mktemp("board")) as started:
@@ -156,12 +157,16 @@ async def test_board_answers_503_until_the_topics_are_read_and_then_follows_them
 
 
 async def test_aborted_results_are_not_shown_and_unreadable_ones_are_counted(
-    filled: LocalKafka,
+    filled: LocalKafka, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running(filled) as (_, session):
         text = await text_when(session, "/metrics", WAITING + "3.0")
-        series = 'care_board_unreadable_records_total{reason="not_json",topic="care.metrics"} 1.0'
-        assert series in text
+    name = 'care_board_unreadable_records_total{reason="%s",topic="care.metrics"} %s'
+    assert name % ("not_json", "1.0") in text
+    assert name % ("wrong_key", "2.0") in text
+    told = [line for line in caplog.messages if "cannot be read" in line]
+    assert len(told) == 2
+    assert "care.metrics partition 0 offset 0 cannot be read (not_json)" in told[0]
 
 
 async def test_tombstone_takes_a_window_off_the_board(filled: LocalKafka) -> None:

@@ -39,6 +39,10 @@ def bucket_index(value: int) -> int:
     return (shift + 1) * _SUB + (value >> shift) - _SUB
 
 
+BUCKETS: Final = bucket_index(2**63 - 1) + 1
+"""How many buckets the values of a signed 64-bit integer fall into."""
+
+
 def bucket_bounds(index: int) -> tuple[int, int]:
     """Least and greatest value of a bucket."""
     if index < 2 * _SUB:
@@ -97,7 +101,7 @@ class Distribution(msgspec.Struct, array_like=True, gc=False):
             if left:
                 self.buckets[index] = left
             else:
-                del self.buckets[index]
+                self.buckets.pop(index, None)  # a damaged one may name what it has none of
 
 
 class Total(msgspec.Struct, array_like=True, gc=False):

@@ -20,7 +20,7 @@ from carewatch.engine.cluster import partition_counts
 from carewatch.engine.stable import StableOffsets
 from carewatch.exporter.shown import View
 from carewatch.wire import topics
-from carewatch.wire.points import decode_point
+from carewatch.wire.points import read_point
 from carewatch.wire.rulebooks import decode_document, decode_publication
 
 logger = logging.getLogger(__name__)
@@ -128,22 +128,31 @@ class Feed:
                 self._held[place.topic, str(place.partition)] = held
 
     def _fold(self, board: Board, record: "ConsumerRecord[bytes, bytes]") -> None:
-        """Folds one record; what cannot be understood is counted and passed over."""
+        """Folds one record; what cannot be understood is counted and passed over.
+
+        It stays where it is, for people to look at: the first of each kind is named in the log.
+        """
         try:
             if record.topic == topics.METRICS:
                 fold_point(board, record.key, record.value)
             elif record.value is not None:
                 fold_rulebook(board, record.value)
         except InvalidRecord as error:
-            place = (record.topic, error.reason)
-            self._unreadable[place] = self._unreadable.get(place, 0) + 1
+            kind = (record.topic, error.reason)
+            if kind not in self._unreadable:
+                logger.warning(
+                    "%s partition %d offset %d cannot be read (%s) and is passed over; others like "
+                    "it are counted as care_board_unreadable_records_total",
+                    *(record.topic, record.partition, record.offset, error.reason),
+                )
+            self._unreadable[kind] = self._unreadable.get(kind, 0) + 1
 
 
 def fold_point(board: Board, key: bytes | None, value: bytes | None) -> None:
     """Folds a record of `care.metrics`; raises InvalidRecord."""
     if key is None:
         raise InvalidRecord("no_key")
-    board.fold(key, None if value is None else decode_point(value))
+    board.fold(key, None if value is None else read_point(key, value))
 
 
 def fold_rulebook(board: Board, value: bytes) -> None:

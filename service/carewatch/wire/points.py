@@ -24,7 +24,7 @@ from urllib.parse import quote
 import msgspec
 import orjson
 
-from carewatch.domain.aggregates import Deadline
+from carewatch.domain.aggregates import BUCKETS, CLASSIC, Deadline
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.metric import BASE_LABELS, ROLLING, TUMBLING, Kind, Metric, Unit
 from carewatch.domain.metrics import BY_ID
@@ -213,6 +213,8 @@ _labels: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def _value(metric: Metric, fields: _Values) -> Value:
+    if fields.classic is not None and len(fields.classic) != CLASSIC:
+        raise InvalidRecord("schema", "classic")
     match metric.kind:
         case Kind.RATIO if fields.n is not None and fields.d is not None:
             return Share(fields.n, fields.d)
@@ -234,6 +236,8 @@ def _value(metric: Metric, fields: _Values) -> Value:
             said = {name: getattr(fields, name + end) for name in _SUMMARY}
             if said["sum"] is None:
                 raise InvalidRecord("missing_section", "sum")
+            if any(not 0 <= index < BUCKETS for index, _ in fields.buckets):
+                raise InvalidRecord("schema", "buckets")
             return Spread(
                 count=fields.count, buckets=fields.buckets, classic=fields.classic, **said
             )
@@ -249,8 +253,16 @@ def _label_values(names: Sequence[str], raw: dict[str, Any]) -> tuple[str, ...]:
     return texts
 
 
+def read_point(key: bytes, value: bytes) -> Point:
+    """The point of a record; raises InvalidRecord, also for one that its key does not name."""
+    point = decode_point(value)
+    if point_key(point.metric, point.labels, point.window, point.start) != key:
+        raise InvalidRecord("wrong_key")
+    return point
+
+
 def decode_point(value: bytes) -> Point:
-    """A point as the board reads it; unknown fields are ignored. Raises InvalidRecord."""
+    """A point, whatever its key is; unknown fields are ignored. Raises InvalidRecord."""
     try:
         envelope = _envelope.decode(value)
         data = _data.decode(envelope.data)
