@@ -70,6 +70,30 @@ def test_a_share_is_judged_from_a_thousand_records_on() -> None:
     assert judged(Tally(), [*many, *[GOOD] * (WINDOW - len(many) - 1), DEAD]).over != ""
 
 
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(st.sampled_from((GOOD, GOOD, GOOD, DEAD, TICK)), max_size=60),
+            st.integers(1, 120).map(lambda count: [DEAD] * count),
+            st.integers(1, 900).map(lambda count: [GOOD] * count),
+        ),
+        max_size=12,
+    )
+)
+def test_no_record_is_folded_after_the_one_that_passes_a_limit(runs: list[list[str]]) -> None:
+    kinds = [kind for run in runs for kind in run]
+    one_by_one, in_slices, at, sliced = Tally(), Tally(), 0, 0
+    while at < len(kinds) and not one_by_one.over:
+        judged(one_by_one, kinds[at : at + 1], first=at)
+        at += 1
+    while sliced < len(kinds) and not in_slices.over:
+        part = kinds[sliced : sliced + in_slices.room]
+        judged(in_slices, part, first=sliced)
+        sliced += len(part)
+
+    assert (sliced, in_slices.over) == (at, one_by_one.over)
+
+
 def test_what_was_allowed_is_not_counted_and_what_follows_is() -> None:
     tally = judged(Tally(), [DEAD] * MOST_IN_A_ROW)
     tally.allow(250)

@@ -1,14 +1,14 @@
 """One partition on the in-memory log: how it takes in, how it flushes, when it gives up."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from carewatch.engine.observer import Flushed, Observer
 from carewatch.engine.partition import Partition, Timings
 from carewatch.engine.ports import Message
-from carewatch.processors.base import PartitionContext, Record, Stage
+from carewatch.processors.base import PartitionContext, Record, Row, Stage
 from carewatch.wire.rows import MARKER_KEY
 from support.counting import Counting, counting_processor
 from support.fake_clients import FakeProducer, FakeReader, Host, Weather
@@ -28,6 +28,12 @@ class Slow(Counting):
 
     world: World
     slices: list[int]
+
+    restored_beside: bool
+
+    def restore(self, rows: Iterable[Row], marker: bytes | None) -> int:
+        self.restored_beside = asyncio._get_running_loop() is None
+        return super().restore(rows, marker)
 
     def on_records(self, records: Sequence[Record]) -> Sequence[int]:
         self.slices.append(len(records))
@@ -69,7 +75,7 @@ class Room:
         self.run(self.partition.open())
 
     def _build(self, context: PartitionContext) -> Stage:
-        made = Slow(context, RESULTS)
+        made = self.stage = Slow(context, RESULTS)
         made.world, made.slices = self.world, self.slices
         return made
 
@@ -201,3 +207,8 @@ def test_the_first_marker_stands_before_anything_is_read() -> None:
     assert room.markers() == 1
     assert room.slices == []
     assert room.counted() == []
+
+
+def test_a_restore_holds_nothing_up() -> None:
+    """Heartbeats go on: a million rows take longer than the group waits for one."""
+    assert Room().stage.restored_beside

@@ -104,6 +104,26 @@ class Process(asyncio.AbstractEventLoop):
         self.tasks.append(task)
         return task
 
+    def run_in_executor(  # type: ignore[override]
+        self, executor: None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """A thread's work, done in one piece at some instant; no loop runs in a thread."""
+        assert executor is None
+        done: asyncio.Future[T] = self.create_future()
+
+        def work() -> None:
+            events._set_running_loop(None)
+            try:
+                result = func(*args)
+            except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+                done.set_exception(error)
+            else:
+                if not done.cancelled():
+                    done.set_result(result)
+
+        self.call_soon(work)
+        return done
+
     def get_debug(self) -> bool:
         return False
 

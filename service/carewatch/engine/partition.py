@@ -195,11 +195,12 @@ class Partition:
                 return False
             if live.driven.tally.over:
                 return False
-            if live.fed - live.durable_fed >= self._timings.undurable_records:
+            ahead = self._timings.undurable_records - (live.fed - live.durable_fed)
+            if ahead <= 0:
                 live.feeding.clear()
                 await live.feeding.wait()
                 continue
-            part = records[at : at + self._slice]
+            part = records[at : at + min(self._slice, live.driven.tally.room, ahead)]
             started = loop.time()
             try:
                 dead = live.stage.on_records(part)
@@ -323,7 +324,8 @@ class Partition:
     async def _restore(self, stage: Stage, restored: Restored, committed: int | None) -> int:
         """The next source offset; refuses what cannot be right rather than guess."""
         self._refusals.rows(restored, committed)
-        next_offset = self._refusals.stage(stage, restored)
+        # In a thread, since a million rows take longer than the group waits for a heartbeat.
+        next_offset = await asyncio.to_thread(self._refusals.stage, stage, restored)
         first = await self._log.first_offset(self._processor.reads, self.number)
         if restored.marker is None or next_offset == 0:
             # Nothing was ever folded, so nothing is missing when the log begins later than 0.

@@ -5,6 +5,7 @@ of the last records could not be understood, and how many results each partition
 """
 
 import zlib
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -62,15 +63,25 @@ class Tally(msgspec.Struct, array_like=True):
             elif not is_control(record.key):
                 self.judged += 1
 
+    @property
+    def room(self) -> int:
+        """So many records can be folded before anything but the last of them passes a limit."""
+        self._leave_out(self.judged - WINDOW)
+        in_a_row = 0
+        for number in reversed(self.dead):
+            if number != self.judged - 1 - in_a_row:
+                break
+            in_a_row += 1
+        in_window = max(MOST_IN_WINDOW + 1 - len(self.dead), WINDOW - self.judged)
+        return max(1, min(MOST_IN_A_ROW - in_a_row, in_window))
+
     def allow(self, until: int) -> None:
         """Begins anew: what stands below the offset `until` is not counted."""
         self.judged, self.dead, self.over = 0, [], ""
         self.allowed_until = until
 
     def _judge(self) -> None:
-        first = max(0, self.judged - WINDOW)
-        while self.dead[0] < first:
-            del self.dead[0]
+        self._leave_out(self.judged - WINDOW)
         if self.over:
             return
         if len(self.dead) >= MOST_IN_A_ROW and self.dead[-MOST_IN_A_ROW] == (
@@ -79,6 +90,10 @@ class Tally(msgspec.Struct, array_like=True):
             self.over = f"{MOST_IN_A_ROW} records in a row could not be understood"
         elif self.judged >= WINDOW and len(self.dead) > MOST_IN_WINDOW:
             self.over = f"{len(self.dead)} of the last {WINDOW} records could not be understood"
+
+    def _leave_out(self, first: int) -> None:
+        gone = bisect_left(self.dead, first)
+        del self.dead[:gone]
 
 
 class Driven(msgspec.Struct, array_like=True):
