@@ -49,6 +49,14 @@ def test_a_whole_conversation_is_exactly_one_message() -> None:
     assert [d.key for d in found] == [d.key for d in drafts("customer_writes_on")]
 
 
+def test_of_two_parts_of_one_second_the_later_is_the_newest() -> None:
+    body = document("customer_writes_on")
+    parts = body["data"]["item"]["conversation_parts"]["conversation_parts"]
+    parts.append(parts[-1] | {"id": "602"})
+
+    assert [item.key for item in items(body) if isinstance(item, Draft)] == ["part|602"]
+
+
 @pytest.mark.parametrize("topic", sorted(TOPICS))
 def test_no_topic_makes_two_messages_of_a_conversation(topic: str) -> None:
     parts = document("whole_conversation_with_a_late_part") | {"topic": topic}

@@ -20,6 +20,7 @@ from carewatch.wire.envelope import Choice, Direction, Lifecycle, MessageKind
 
 _SPOKEN: Final = ("comment", "quick_reply", "open", "close", "assignment")
 """Parts that may hold words for the other side."""
+_FILES: Final[dict[str, MessageKind]] = {"image": "image", "audio": "audio", "video": "video"}
 _STAFF: Final = ("admin", "bot")
 _AUTOMATED: Final = ("automated", "automation_initiated", "campaigns_initiated")
 """How the first message of a conversation was delivered, if by no person."""
@@ -121,7 +122,7 @@ def _kind(talk: Talk, part: Fields, *, picked: bool) -> MessageKind:
     if not files or plain(get_text(part, "body")):
         return "text"
     family = (get_text(as_object(files[0], "attachments"), "content_type") or "").partition("/")[0]
-    return {"image": "image", "audio": "audio", "video": "video"}.get(family, "document")  # type: ignore[return-value]
+    return _FILES.get(family, "document")
 
 
 def _choice(part: Fields, title: str) -> Choice:

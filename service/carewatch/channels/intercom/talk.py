@@ -89,7 +89,8 @@ class Talk:
         return ConversationId("intercom", self.number)
 
     def newest(self, types: Sequence[str], authors: Sequence[str] = ()) -> Fields | None:
-        """The newest part of these types, by these authors if any are named."""
+        """The newest part of these types, by these authors if any are named; of one second the
+        last."""
         listed = get_list(get_object(self.item, "conversation_parts"), "conversation_parts")
         fitting = [
             part
@@ -97,6 +98,7 @@ class Talk:
             if get_text(part, "part_type") in types
             and (not authors or get_text(get_object(part, "author"), "type") in authors)
         ]
+        fitting.reverse()
         return max(fitting, key=lambda part: get_int(part, "created_at") or 0, default=None)
 
     def happened(self, part: Fields | None) -> Occurred:

@@ -85,7 +85,7 @@ def comment_added(ticket: Ticket) -> Draft | None:
 
 def _is_description(ticket: Ticket, text: str) -> bool:
     told = get_text(ticket.detail, "description") or ""
-    return text == told and ticket.at.at - opened_at(ticket).at <= _FIRST_WITHIN_MS
+    return text.strip() == told.strip() and ticket.at.at - opened_at(ticket).at <= _FIRST_WITHIN_MS
 
 
 def _first(ticket: Ticket, author: ActorDraft, text: str, *, public: bool) -> Draft:
