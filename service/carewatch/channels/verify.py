@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache, lru_cache
 from typing import Final, Literal, Protocol
 
 from carewatch.domain.errors import InvalidRecord
@@ -178,7 +179,7 @@ def _hmac(scheme: Hmac, request: Signed, secrets: Sequence[str], now: int) -> Ve
     stated = re.findall(scheme.pick, request.headers[scheme.header])[:_MAX_CANDIDATES]
     candidates = [_decode(scheme.enc, text) for text in stated]
     expected = [
-        hmac.digest(scheme.key(secret), message, scheme.alg) for secret in secrets if secret
+        hmac.digest(_key(scheme.key, secret), message, scheme.alg) for secret in secrets if secret
     ]
     if not _any_equal([c for c in candidates if c is not None], expected):
         return Verdict.UNVERIFIED
@@ -189,6 +190,12 @@ def _hmac(scheme: Hmac, request: Signed, secrets: Sequence[str], now: int) -> Ve
         if abs(now - at) > scheme.window_ms:
             return Verdict.STALE
     return Verdict.GENUINE
+
+
+@lru_cache(maxsize=1024)
+def _key(of: Callable[[str], bytes], secret: str) -> bytes:
+    """The bytes of a secret: it is the same with every request."""
+    return of(secret)
 
 
 def _signed_at(scheme: Hmac, text: str) -> int | None:
@@ -206,11 +213,10 @@ def _signed_at(scheme: Hmac, text: str) -> int | None:
 def signed_bytes(scheme: Hmac, request: Signed) -> bytes:
     """The bytes a provider signs; raises KeyError when a header it covers is missing."""
     parts: list[bytes] = []
-    position = 0
-    for found in _PLACEHOLDER.finditer(scheme.signed):
-        parts.append(scheme.signed[position : found.start()].encode())
-        position = found.end()
-        match found.group(1):
+    literals, names = _template(scheme.signed)
+    for literal, name in zip(literals, names, strict=False):
+        parts.append(literal)
+        match name:
             case "body":
                 parts.append(request.body)
             case "ts":
@@ -219,10 +225,17 @@ def signed_bytes(scheme: Hmac, request: Signed) -> bytes:
                 parts.append(request.method.encode())
             case "url":
                 parts.append(request.url.encode())
-            case name:
+            case _:
                 parts.append(request.headers[name.replace("_", "-")].encode())
-    parts.append(scheme.signed[position:].encode())
+    parts.append(literals[-1])
     return b"".join(parts)
+
+
+@cache
+def _template(signed: str) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
+    """What stands between the placeholders, and their names; one for each scheme."""
+    pieces = _PLACEHOLDER.split(signed)
+    return tuple(one.encode() for one in pieces[::2]), tuple(pieces[1::2])
 
 
 def _decode(enc: Literal["hex", "base64"], text: str) -> bytes | None:

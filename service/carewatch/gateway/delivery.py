@@ -152,6 +152,14 @@ class Delivery:
 
     async def _published(self, by_topic: Mapping[str, list[Outgoing]]) -> dict[str, BaseException]:
         """The failures by topic."""
+        if len(by_topic) == 1:
+            # Nearly always: a task for it alone would cost as much as the rest of this.
+            ((topic, some),) = by_topic.items()
+            try:
+                await self._publishers[topic].publish(some)
+            except Exception as error:  # noqa: BLE001 - handed over, as gather does below
+                return {topic: error}
+            return {}
         outcomes = await asyncio.gather(
             *(self._publishers[topic].publish(some) for topic, some in by_topic.items()),
             return_exceptions=True,

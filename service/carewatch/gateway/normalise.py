@@ -4,7 +4,6 @@ from msgspec import UNSET, UnsetType
 
 from carewatch.channels.base import Account, ChannelAdapter
 from carewatch.channels.drafts import (
-    ActorDraft,
     AgentId,
     AssignmentDraft,
     CallDraft,
@@ -30,6 +29,7 @@ def normalise(
     """The event of a draft. Raises InvalidRecord("no_key") when it belongs to nobody."""
     source = f"/care/{account.tenant}/{account.channel}/{account.account_ref}"
     key = _partition_key(draft, hide)
+    customer_key = hide.customer(draft.customer) if draft.customer else None
     if draft.lifecycle is None:
         lifecycle = None
     else:
@@ -65,10 +65,10 @@ def normalise(
                 wire.ExternalRef(system=ref.system, kind=ref.kind, key=_reference(ref.id, hide))
                 for ref in draft.references
             ),
-            customer_key=hide.customer(draft.customer) if draft.customer else None,
+            customer_key=customer_key,
             key_id=hide.key_id,
             locale=draft.locale,
-            actor=_actor(draft.actor, hide),
+            actor=_actor(draft, customer_key, hide),
             priority=draft.priority,
             message=_message(draft.message, hide),
             choice=draft.choice,
@@ -110,9 +110,12 @@ def _reference(identifier: MessageId | CustomerId | ConversationId, hide: Pseudo
     return hide.message(identifier)
 
 
-def _actor(actor: ActorDraft, hide: Pseudonyms) -> wire.Actor:
+def _actor(draft: Draft, customer_key: str | None, hide: Pseudonyms) -> wire.Actor:
+    actor = draft.actor
     key = None
-    if isinstance(actor.id, CustomerId):
+    if actor.id is draft.customer:
+        key = customer_key
+    elif isinstance(actor.id, CustomerId):
         key = hide.customer(actor.id)
     elif isinstance(actor.id, AgentId):
         key = hide.agent(actor.id)

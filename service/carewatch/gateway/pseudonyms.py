@@ -4,7 +4,6 @@ A plain hash of a phone number is undone by trying all numbers; without the tena
 is not. Customers and agents have different keys; destroying a key erases the link for good.
 """
 
-import base64
 import hashlib
 import hmac
 import re
@@ -18,13 +17,22 @@ from carewatch.settings import PrivacySettings
 LENGTH: Final = 26
 """Characters of base32, 130 bits: no two identifiers will ever meet."""
 
-_SEPARATOR: Final = b"\x00"
+_SEPARATOR: Final = "\x00"
 _OURS: Final = re.compile(rf"[acmu]_[a-z2-7]{{{LENGTH}}}")
 
 
+_DIGITS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS: Final = tuple(one + other for one in _DIGITS for other in _DIGITS)
+_SHIFTS: Final = tuple(range(120, -1, -10))
+
+
 def short_hash(digest: bytes) -> str:
-    """The first 130 bits of a digest in lower-case base32."""
-    return base64.b32encode(digest).decode("ascii").lower()[:LENGTH]
+    """The first 130 bits of a digest in lower-case base32.
+
+    Two digits at a time: the standard library's base32 took a fifth of a webhook's time.
+    """
+    bits = int.from_bytes(digest[:17]) >> 6
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
 
 
 def event_id(source: str, key: str) -> str:
@@ -63,13 +71,10 @@ class Pseudonyms:
             if not _OURS.fullmatch(identifier.value) or not identifier.value.startswith(prefix):
                 raise InvalidRecord("schema", "a key that carewatch never gave away")
             return identifier.value
-        parts = (
-            type(identifier).__name__,
-            identifier.family,
-            "" if identifier.shared else self.scope,
-            identifier.value,
-        )
-        message = _SEPARATOR.join(part.encode("utf-8", "surrogatepass") for part in parts)
+        scope = "" if identifier.shared else self.scope
+        kind = type(identifier).__name__
+        text = _SEPARATOR.join((kind, identifier.family, scope, identifier.value))
+        message = text.encode("utf-8", "surrogatepass")
         return prefix + short_hash(hmac.digest(key, message, "sha256"))
 
 

@@ -5,6 +5,7 @@ own choice for a key, so that a stock producer puts its records beside them.
 """
 
 import struct
+from functools import lru_cache
 from typing import Final
 
 _SEED: Final = 0x9747B28C
@@ -13,6 +14,7 @@ _WORD: Final = 0xFFFFFFFF
 _POSITIVE: Final = 0x7FFFFFFF
 
 
+@lru_cache(maxsize=4096)  # a conversation writes again and again
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key among `partitions` of them."""
     return (_murmur2(key) & _POSITIVE) % partitions

@@ -47,6 +47,8 @@ from carewatch.channels.verify import Hmac, Verifier
 from carewatch.domain.errors import InvalidRecord
 from carewatch.wire import envelope as wire
 
+_CHANNELS: Final = frozenset(get_args(wire.Channel))
+_ROLES: Final = frozenset(get_args(wire.SourceRole))
 _OF_PERSON: Final = ("care.customer.linked", "care.customer.erased", "care.agent.state_changed")
 _NOT_FROM_OUTSIDE: Final = ("care.conversation.turn_inherited",)
 """Written by track alone."""
@@ -173,13 +175,13 @@ def _channel(body: Data, account: Account) -> wire.Channel:
     if body.channel is not None:
         return body.channel
     default = account.options.get("channel", "web")
-    return cast("wire.Channel", default if default in get_args(wire.Channel) else "other")
+    return cast("wire.Channel", default if default in _CHANNELS else "other")
 
 
 def _role(account: Account) -> wire.SourceRole | None:
     """What the account stands for, where that is more than a channel of one's own."""
     role = account.options.get("role")
-    return cast("wire.SourceRole", role) if role in get_args(wire.SourceRole) else None
+    return cast("wire.SourceRole", role) if role in _ROLES else None
 
 
 def _person(
