@@ -26,6 +26,10 @@ privacy:
 """
 
 
+def test_every_channel_has_a_page() -> None:
+    assert {page.stem for page in PAGES} == {channel.name for channel in CHANNELS}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_has_the_parts_that_all_have(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
@@ -37,7 +41,8 @@ def test_a_page_has_the_parts_that_all_have(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_gateway_opens_with_the_configuration_of_the_page(page: Path, tmp_path: Path) -> None:
-    [shown] = YAML.findall(page.read_text(encoding="utf-8"))
+    """The first that it shows; what follows adds to it."""
+    shown = YAML.findall(page.read_text(encoding="utf-8"))[0]
     (tmp_path / "carewatch.yaml").write_text(shown + PRIVACY, encoding="utf-8")
     environ = dict.fromkeys(re.findall(r"env:(\w+)", shown + PRIVACY), "c2VjcmV0IG9mIHRoZSBwYWdl")
 
