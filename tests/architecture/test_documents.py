@@ -14,6 +14,7 @@ from carewatch.cli import COMMANDS, main
 from carewatch.domain.metrics import CATALOGUE
 from carewatch.engine.failpoints import FAILPOINTS
 from carewatch.engine.metrics import ProcessMetrics
+from carewatch.gateway.metrics import GatewayMetrics, SpoolMetrics
 from carewatch.overrides import list_variables
 from carewatch.settings import Settings
 
@@ -100,6 +101,29 @@ def test_every_metric_of_a_worker_is_documented(pytestconfig: pytest.Config) -> 
     if pytestconfig.getoption("update_tables"):
         update_rows(ROOT / "docs" / "operations.md", "process metrics", expected)
     assert rows_between(ROOT / "docs" / "operations.md", "process metrics") == expected
+
+
+def test_every_metric_of_a_gateway_is_documented(pytestconfig: pytest.Config) -> None:
+    registry = CollectorRegistry()
+    GatewayMetrics(registry, ())
+    registry.register(SpoolMetrics(None, lambda: 0))
+    labels = {
+        name: getattr(collector, "_labelnames", ())
+        for collector, names in registry._collector_to_names.items()
+        for name in names
+    }
+    expected = [
+        [
+            f"`{family.name}_total`" if family.type == "counter" else f"`{family.name}`",
+            ", ".join(f"`{label}`" for label in labels.get(family.name, ())) or "-",
+            family.documentation,
+        ]
+        for family in registry.collect()
+    ]
+
+    if pytestconfig.getoption("update_tables"):
+        update_rows(ROOT / "docs" / "operations.md", "gateway metrics", expected)
+    assert rows_between(ROOT / "docs" / "operations.md", "gateway metrics") == expected
 
 
 def test_every_failpoint_is_documented(pytestconfig: pytest.Config) -> None:
