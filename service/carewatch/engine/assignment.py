@@ -15,6 +15,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from carewatch.domain.errors import Retryable
+from carewatch.engine.closing import close_consumer
 from carewatch.engine.ports import Fetched, Lag, NotOwner, OnRevoke
 from carewatch.processors.base import Record
 from carewatch.settings import WorkerSettings
@@ -80,7 +81,7 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await self._consumer.start()
         except BaseException:
-            await self._consumer.stop()
+            await close_consumer(self._consumer)
             raise
         self._consumer.subscribe([self._topic], listener=self)
 
@@ -90,15 +91,9 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer._coordinator._group_instance_id = None  # noqa: SLF001
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await self._consumer.stop()
+                await close_consumer(self._consumer)
         except (TimeoutError, KafkaError) as error:
             logger.warning("group %s: leaving took too long: %r", self._name, error)
-        except asyncio.CancelledError:
-            # Closing aiokafka's fetcher lets a cancellation of its own tasks escape when the
-            # broker is away; only one that was meant for us is passed on.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
 
     @property
     def assigned(self) -> frozenset[int] | None:

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from carewatch.domain.errors import Retryable
+from carewatch.engine.closing import close_consumer
 from carewatch.engine.ports import Fenced, Log
 from carewatch.processors.base import Record, Row
 from carewatch.wire.rows import MARKER_KEY
@@ -147,7 +148,7 @@ class KafkaLog:
                 await consumer.start()
                 yield consumer
             finally:
-                await consumer.stop()
+                await close_consumer(consumer)
 
 
 @contextlib.contextmanager
