@@ -63,6 +63,12 @@ def test_records_say_what_the_phases_said_and_are_not_added_to_them() -> None:
     assert by_records == {("summary",): [52_000, 110_000]}
 
 
+def test_records_alone_say_what_each_part_took() -> None:
+    records = [json.loads(path.read_text()) for path in CONVERSATION if "record" in path.stem]
+
+    assert series(records)["handle_time"] == {("summary",): [52_000, 110_000]}
+
+
 def test_each_agent_has_the_time_of_their_own_part() -> None:
     found = series(conversation(records=True))["handle_time_by_agent"]
 

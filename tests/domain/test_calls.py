@@ -163,6 +163,14 @@ def test_a_summary_under_another_name_is_not_added_to_the_phases() -> None:
     }
 
 
+def test_summaries_of_two_contacts_that_no_phase_tells_of_both_count() -> None:
+    """A call that was transferred, told by the records of its two parts alone."""
+    events = [summary(80_000, "one", talk_ms=1000), summary(90_000, "two", talk_ms=2000)]
+
+    assert times(*events) == {("summary",): [1000, 2000]}
+    assert times(*events, summary(95_000, "one", talk_ms=1500)) == {("summary",): [1500, 2000]}
+
+
 def test_a_contact_with_a_call_is_measured_by_the_call_alone() -> None:
     chat = {"channel": "whatsapp"}
     asked = message(0, id_="m1", **chat)

@@ -59,14 +59,15 @@ def sum_up(step: Step, event: Summarised) -> None:
     """The contact centre says what was spent: nothing else counts for the contact, and a newer
     summary takes the place of an older one.
 
-    A summary of a contact that is no call speaks of everything that is known here: of the session
-    that is open, too, when it comes again after a reopening.
+    A summary of a contact that is no call speaks of everything that phases and messages told here:
+    of the session that is open, too, when it comes again after a reopening. Only what was said of
+    another such contact stands beside it.
     """
     state = step.state
     call = _known(step, event.contact)
     of_all = call is None or _is_contact(call)
-    for one in state.calls if of_all else (call,):
-        if one is not None:
+    for one in state.calls:
+        if one.key == event.contact or (of_all and not _is_contact(one)):
             _remember(step, replace(one, summed_up=True))
             step.take_back(_name(one.key))
     if of_all:
