@@ -241,9 +241,9 @@ def test_rolling_windows_hold_what_came_before_every_source_was_known_after_a_re
     heir = build_merge()
     heir.restore(changelog.as_rows(), changelog.marker)
 
-    assert [2] == [point.value.value for point in shown if isinstance(point.value, Tally)]
-    assert [(1, "on_time", 2)] == rolled(drive(heir, changelog, more))
-    assert [(1, "on_time", 2)] == rolled(drive(stage, changelog, more))
+    assert [point.value.value for point in shown if isinstance(point.value, Tally)] == [2]
+    assert rolled(drive(heir, changelog, more)) == [(1, "on_time", 2)]
+    assert rolled(drive(stage, changelog, more)) == [(1, "on_time", 2)]
 
 
 def test_ages_and_deadlines_of_source_partitions_are_merged() -> None:

@@ -59,6 +59,22 @@ def bucket_middle(index: int) -> int:
     return (low + high + 1) // 2
 
 
+Put = tuple[int, int, int]
+"""A duration: its bucket, itself, and whether it is added (1) or taken back (-1)."""
+
+
+def summed(told: list[Put]) -> "Distribution | None":
+    """What durations add up to, None when one of them is taken back."""
+    buckets: dict[int, int] = {}
+    total = 0
+    for index, value, sign in told:
+        if sign < 0:
+            return None
+        total += value
+        buckets[index] = buckets.get(index, 0) + 1
+    return Distribution(len(told), total, buckets)
+
+
 class Distribution(msgspec.Struct, array_like=True, gc=False):
     """Durations: how many, their sum, and how they spread over the log-linear buckets."""
 
@@ -68,21 +84,19 @@ class Distribution(msgspec.Struct, array_like=True, gc=False):
 
     def add(self, value: int, sign: int) -> None:
         """Adds a duration (`sign` 1) or takes it back (-1)."""
-        self.put(bucket_index(value), value, sign)
+        self.put_all([(bucket_index(value), value, sign)])
 
-    def put(self, index: int, value: int, sign: int) -> None:
-        """The same, where the bucket of the value is known already."""
-        self.count += sign
-        self.sum += sign * value
-        left = self.buckets.get(index, 0) + sign
-        if left:
-            self.buckets[index] = left
-        else:
-            del self.buckets[index]
+    def put_all(self, told: list[Put], added: "Distribution | None" = None) -> None:
+        """The same for several at once, in order.
 
-    def put_all(self, told: list[tuple[int, int, int]]) -> None:
-        """The same for several at once: (bucket, value, sign) each, in order."""
+        `added` is what they add up to, where none takes anything back. Then it is merged: as many
+        additions as there are buckets. A bucket that stands below nothing would find another place
+        in their order, which a row shows: that one is told one by one.
+        """
         buckets = self.buckets
+        if added is not None and all(buckets.get(index, 0) >= 0 for index in added.buckets):
+            self.merge(added)
+            return
         for index, value, sign in told:
             self.count += sign
             self.sum += sign * value
@@ -116,25 +130,21 @@ class Total(msgspec.Struct, array_like=True, gc=False):
 
     def add(self, value: int, sign: int) -> None:
         """Adds a duration, or takes it back from the net side only."""
-        self.put(bucket_index(value), value, sign)
+        self.put_all([(bucket_index(value), value, sign)])
 
-    def put(self, index: int, value: int, sign: int) -> None:
-        """The same, where the bucket of the value is known already."""
-        place = bisect_left(CLASSIC_BOUNDS_MS, value)
-        self.net.put(index, value, sign)
-        self.net_classic[place] += sign
-        if sign > 0:
-            self.gross.put(index, value, 1)
-            self.gross_classic[place] += 1
-            if self.gross_min is None or value < self.gross_min:
-                self.gross_min = value
-            if self.gross_max is None or value > self.gross_max:
-                self.gross_max = value
-
-    def put_all(self, told: list[tuple[int, int, int]]) -> None:
-        """The same for several at once: (bucket, value, sign) each, in order."""
-        for index, value, sign in told:
-            self.put(index, value, sign)
+    def put_all(self, told: list[Put], added: Distribution | None = None) -> None:
+        """The same for several at once, in order (see `Distribution.put_all`)."""
+        self.net.put_all(told, added)
+        gained = told if added is not None else [one for one in told if one[2] > 0]
+        self.gross.put_all(gained, added)
+        for _, value, sign in told:
+            place = bisect_left(CLASSIC_BOUNDS_MS, value)
+            self.net_classic[place] += sign
+            self.gross_classic[place] += sign > 0
+        if gained:
+            values = [value for _, value, _ in gained]
+            self.gross_min = min(values if self.gross_min is None else (self.gross_min, *values))
+            self.gross_max = max(values if self.gross_max is None else (self.gross_max, *values))
 
     def merge(self, other: "Total") -> None:
         """Adds another accumulator: exact, in any order."""

@@ -1,7 +1,9 @@
 """Which metrics a result counts in, and which gauges a conversation stands in now."""
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Hashable, Iterator
+from typing import Final, Literal, NamedTuple
+
+import msgspec
 
 from carewatch.domain.conversation import Conversation, Obligation
 from carewatch.domain.facts import (
@@ -28,7 +30,7 @@ class Contribution(NamedTuple):
     of: int = 0
 
 
-class Held(NamedTuple):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """A conversation stands in a gauge.
 
     `at` is the instant that is shown (of an instant, a deadline), since when it stands there (of
@@ -68,8 +70,69 @@ _ALSO: Final = {
 """Counts that are part or whole of a ratio, too: by how much both grow."""
 
 
+class Share(NamedTuple):
+    """A series in which results of one shape count, and what it takes of each.
+
+    That is its value (of a ratio, what part and whole grow by) or its value in business time, or
+    `always` the same: so much of a count, or of part and whole.
+    """
+
+    metric: Metric
+    labels: tuple[str, ...]
+    takes: Literal["value", "business", "always"] = "value"
+    always: tuple[int, int] = (0, 0)
+
+
+Shape = tuple[Hashable, ...]
+"""All that decides in which series a result counts: results of one shape differ in numbers only."""
+
+
+Measured = tuple[Shape, int, int, int, int | None]
+"""A result's shape, instant, value (and whole), and value in business time."""
+
+
 def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
     """What a result adds (or, withdrawn, takes back)."""
+    _, at, value, of, business = measured(tenant, result)
+    for metric, labels, takes, always in shares(tenant, result):
+        if takes == "value":
+            yield Contribution(metric, labels, at, value, of)
+        elif takes == "always":
+            yield Contribution(metric, labels, at, *always)
+        elif business is not None:
+            yield Contribution(metric, labels, at, business)
+
+
+def measured(tenant: str, result: Result) -> Measured:
+    """The numbers of a result; those of one shape have the same `shares`.
+
+    So who keeps the shares of a shape need not ask for them again: there are several results to an
+    event, and few shapes.
+    """
+    labels = result.labels
+    place = tenant, labels.channel, labels.queue, labels.priority
+    match result:
+        case Tally():
+            business = result.business_ms
+            says = result.extra, result.tags, result.topics, business is None
+            shape: Shape = (result.metric, place, labels.agent, says)
+            return shape, result.at, result.amount, result.of, business
+        case Sample():
+            business = result.business_ms
+            shape = (result.metric, place, labels.agent, result.outcome, business is None)
+            return shape, result.ended_at, result.calendar_ms, 0, business
+        case SlaTransition():
+            was_breached = result.from_ == "breached"
+            shape = (SLA_TRANSITIONS, place, result.policy, result.target, was_breached, result.to)
+            return shape, result.at, result.overrun_ms, 0, None
+        case SessionFact():
+            return ("conversations", place, result.transition), result.at, 0, 0, None
+        case HandOver() | Contact():
+            return (), result.at, 0, 0, None
+
+
+def shares(tenant: str, result: Result) -> Iterator[Share]:
+    """The series in which a result counts, and what each takes of it."""
     base = _base(tenant, result.labels)
     match result:
         case Sample():
@@ -80,42 +143,45 @@ def contributions(tenant: str, result: Result) -> Iterator[Contribution]:
             if "agent" in metric.sisters and agent is not None:
                 yield from _durations(result, BY_ID[metric.id + _BY_AGENT], (*base, *extra, agent))
         case SessionFact():
-            yield Contribution(_CONVERSATIONS, (*base, result.transition), result.at, 1)
+            yield _always(_CONVERSATIONS, (*base, result.transition), 1)
             yield from _flow(result, base)
         case SlaTransition():
             labels = (*base, result.policy, result.target)
             breached = result.to == "breached" and result.from_ != "breached"
             if breached or result.to == "met":
-                yield Contribution(_EVALUATIONS, labels, result.at, 1)
+                yield _always(_EVALUATIONS, labels, 1)
             if breached:
-                yield Contribution(_BREACHES, labels, result.at, 1)
+                yield _always(_BREACHES, labels, 1)
             elif result.to == "met_late":
-                yield Contribution(_OVERRUN, labels, result.at, result.overrun_ms)
+                yield Share(_OVERRUN, labels)
         case Tally():
             yield from _tallied(result, BY_ID[result.metric], (*base, *result.extra))
             if (also := _ALSO.get(result.metric)) is not None:
                 ratio, part, whole = also
-                yield Contribution(ratio, base, result.at, part, whole)
+                yield _always(ratio, base, part, whole)
             elif result.metric == "messages" and result.extra == ("outbound", "agent"):
                 yield from _tallied(result, _REPLIES, base)
         case HandOver() | Contact():
             return  # the turn counts where it goes on, the contact in the customer stage
 
 
-def _durations(sample: Sample, metric: Metric, labels: tuple[str, ...]) -> Iterator[Contribution]:
+def _always(metric: Metric, labels: tuple[str, ...], amount: int, of: int = 0) -> Share:
+    return Share(metric, labels, "always", (amount, of))
+
+
+def _durations(sample: Sample, metric: Metric, labels: tuple[str, ...]) -> Iterator[Share]:
     """By the calendar, and in business time where a schedule is in force."""
-    yield Contribution(metric, labels, sample.ended_at, sample.calendar_ms)
+    yield Share(metric, labels)
     if sample.business_ms is not None:
-        twin = BY_ID[metric.id + BUSINESS]
-        yield Contribution(twin, labels, sample.ended_at, sample.business_ms)
+        yield Share(BY_ID[metric.id + BUSINESS], labels, "business")
 
 
-def _tallied(tally: Tally, metric: Metric, labels: tuple[str, ...]) -> Iterator[Contribution]:
+def _tallied(tally: Tally, metric: Metric, labels: tuple[str, ...]) -> Iterator[Share]:
     """A count or value; of a duration the twin, and for whom it is attributed to the sister."""
-    at, agent = tally.at, tally.labels.agent
-    yield Contribution(metric, labels, at, tally.amount, tally.of)
+    agent = tally.labels.agent
+    yield Share(metric, labels)
     if tally.business_ms is not None:
-        yield Contribution(BY_ID[metric.id + BUSINESS], labels, at, tally.business_ms)
+        yield Share(BY_ID[metric.id + BUSINESS], labels, "business")
     if "agent" in metric.sisters and agent is not None:
         yield from _tallied(tally, BY_ID[metric.id + _BY_AGENT], (*labels, agent))
     if tally.tags and "tag" in metric.sisters:
@@ -126,21 +192,21 @@ def _tallied(tally: Tally, metric: Metric, labels: tuple[str, ...]) -> Iterator[
             yield from _tallied(tally, BY_ID[metric.id + "_by_topic"], (*labels, topic))
 
 
-def _flow(fact: SessionFact, base: tuple[str, ...]) -> Iterator[Contribution]:
+def _flow(fact: SessionFact, base: tuple[str, ...]) -> Iterator[Share]:
     """What comes in and what goes out.
 
     A reopening is no opening (R13), and takes no resolution back: both did happen, so what is
     opened and resolved anew may flow out more often than it came in.
     """
     if fact.transition == "opened":
-        yield Contribution(_NET_FLOW, base, fact.at, 1)
-        yield Contribution(_FLOW, base, fact.at, 0, 1)
-        yield Contribution(_RESOLVED, base, fact.at, 0, 1)
+        yield _always(_NET_FLOW, base, 1)
+        yield _always(_FLOW, base, 0, 1)
+        yield _always(_RESOLVED, base, 0, 1)
     elif fact.transition == "resolved":
-        yield Contribution(_RESOLUTIONS, base, fact.at, 1)
-        yield Contribution(_NET_FLOW, base, fact.at, -1)
-        yield Contribution(_FLOW, base, fact.at, 1)
-        yield Contribution(_REOPENED, base, fact.at, 0, 1)
+        yield _always(_RESOLUTIONS, base, 1)
+        yield _always(_NET_FLOW, base, -1)
+        yield _always(_FLOW, base, 1)
+        yield _always(_REOPENED, base, 0, 1)
 
 
 def corrected_by(result: Sample | SessionFact | SlaTransition) -> str:

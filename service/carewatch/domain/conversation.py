@@ -5,7 +5,6 @@ Plain mutable structs, array-like, because the changelog holds them. The rules l
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 
@@ -225,7 +224,7 @@ class Conversation(msgspec.Struct, array_like=True):
     wrote_on: tuple[int, str, str] | None = None  # the day its customer last wrote, whom, where
 
 
-class Said(NamedTuple):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """A result and its natural cause: the id of the event, or `timer@<ms>`.
 
     With `takes_back` the result is withdrawn; it names the natural cause of the original.

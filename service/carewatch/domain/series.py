@@ -8,7 +8,7 @@ that a pane holds the same bytes whoever looked, and when.
 
 from typing import Final, Protocol
 
-from carewatch.domain.aggregates import Count, Distribution, Ratio, Total, bucket_index
+from carewatch.domain.aggregates import Count, Distribution, Ratio, Total, bucket_index, summed
 from carewatch.domain.days import Day
 from carewatch.domain.metric import TUMBLING, Metric
 from carewatch.domain.pane import TOTAL, Labels, Pane, PaneKey
@@ -149,23 +149,24 @@ class Series:
 
 def _pour(told: list[Told], panes: list[Pane]) -> None:
     """Adds the same to several panes of one series; what they have in common is worked out once."""
-    body = panes[0].body
-    if isinstance(body, Count):
+    kind = type(panes[0].body)
+    if kind is Count:
         counted = Count()
         for amount, _, sign in told:
             counted.add(sign * amount)
         for pane in panes:
             if isinstance(pane.body, Count):
                 pane.body.merge(counted)
-    elif isinstance(body, Ratio):
+    elif kind is Ratio:
         shared = Ratio()
         for amount, of, sign in told:
             shared.add(amount, of, sign)
         for pane in panes:
             if isinstance(pane.body, Ratio):
                 pane.body.merge(shared)
-    elif isinstance(body, _SPREAD):
+    else:
         spread = [(bucket_index(amount), amount, sign) for amount, _, sign in told]
+        added = summed(spread)
         for pane in panes:
             if isinstance(pane.body, _SPREAD):
-                pane.body.put_all(spread)
+                pane.body.put_all(spread, added)

@@ -1,11 +1,11 @@
 """What track counts: the panes of its results, and the gauges of its conversations."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
 
-from carewatch.domain.contributions import Held, contributions, corrected_by
+from carewatch.domain.contributions import Held, Shape, Share, corrected_by, measured, shares
 from carewatch.domain.days import Day, Days
-from carewatch.domain.facts import Contact, HandOver, Labels, Tally
+from carewatch.domain.facts import Contact, HandOver, Labels, Result, Tally
 from carewatch.domain.gauges import Gauges
 from carewatch.domain.ledger import Change, Memory
 from carewatch.domain.metrics import BY_ID
@@ -17,6 +17,21 @@ from carewatch.wire.partials import Partial
 STAGE: Final = "track"
 
 NONE: Final = "none"
+
+ROUTES_KEPT: Final = 16_384
+"""So many shapes of results are remembered with the series that they count in."""
+
+
+_Add = Callable[..., bool]
+"""`Series.add` of one series."""
+
+
+class _Route(NamedTuple):
+    """Where results of one shape count, by what is taken of each (see `Share`)."""
+
+    value: tuple[_Add, ...]
+    business: tuple[_Add, ...]
+    always: tuple[tuple[_Add, int, int], ...]
 
 
 class TrackPanes(StagePanes):
@@ -31,6 +46,9 @@ class TrackPanes(StagePanes):
         self._days = Days(self._books)
         self._gauges = Gauges(self._panes)
         self._rejoining: dict[bytes, tuple[list[str], list[Sequence[int]]]] = {}
+        self._routes: dict[Shape, _Route] = {}
+        self._asked: tuple[int, str, str] | None = None
+        self._open_from = 0
 
     @property
     def next_due(self) -> int | None:
@@ -43,7 +61,7 @@ class TrackPanes(StagePanes):
 
     def use(self, books: Books) -> None:
         """From now on these rulebooks decide: days, lateness and what stands at 0."""
-        self._books = books
+        self._books, self._asked = books, None
         self._panes.days = self._days = Days(books)
         self.max_lateness_ms = books.max_lateness_ms
 
@@ -51,18 +69,20 @@ class TrackPanes(StagePanes):
 
     def count_change(self, memory: Memory, change: Change, clock: int) -> None:
         """Adds a result to its windows, or takes it back; `clock` is the conversation's (W4)."""
-        labels = change.result.labels
-        open_from, missed = self.open_from(labels, clock), False
-        for part in contributions(memory.tenant, change.result):
-            missed |= self._panes.add(
-                part.metric,
-                part.labels,
-                part.at,
-                part.amount,
-                change.sign,
-                open_from,
-                part.of,
-            )
+        labels, sign = change.result.labels, change.sign
+        name, at, value, of, business = measured(memory.tenant, change.result)
+        route = self._routes.get(name)
+        if route is None:
+            route = self._new_route(name, memory.tenant, change.result)
+        open_from = max(self.open_from(labels, clock), self._panes.closed_before)
+        missed = False
+        for add in route.value:
+            missed |= add(at, value, sign, open_from, of)
+        if business is not None:
+            for add in route.business:
+                missed |= add(at, business, sign, open_from)
+        for add, amount, whole in route.always:
+            missed |= add(at, amount, sign, open_from, whole)
         if missed:
             self.count("late_facts", memory.tenant, labels.channel, clock)
         if change.sign < 0 and not isinstance(change.result, Tally | HandOver | Contact):
@@ -70,10 +90,28 @@ class TrackPanes(StagePanes):
                 "corrections", memory.tenant, labels.channel, clock, corrected_by(change.result)
             )
 
+    def _new_route(self, name: Shape, tenant: str, result: Result) -> _Route:
+        """The series that results of a shape count in: looked for once for all of them."""
+        if len(self._routes) >= ROUTES_KEPT:
+            self._routes.clear()
+        found: list[tuple[Share, _Add]] = [
+            (share, self._panes.series(share.metric, share.labels).add)
+            for share in shares(tenant, result)
+        ]
+        route = self._routes[name] = _Route(
+            tuple(add for share, add in found if share.takes == "value"),
+            tuple(add for share, add in found if share.takes == "business"),
+            tuple((add, *share.always) for share, add in found if share.takes == "always"),
+        )
+        return route
+
     def open_from(self, labels: Labels, clock: int) -> int:
         """Windows that ended before this instant are closed for a conversation (W4)."""
-        profile = self._books.at(clock).profile(labels.channel, labels.account)
-        return clock - profile.window_lateness_ms
+        asked = clock, labels.channel, labels.account
+        if asked != self._asked:  # what one event changes is asked for with one answer
+            profile = self._books.at(clock).profile(labels.channel, labels.account)
+            self._asked, self._open_from = asked, clock - profile.window_lateness_ms
+        return self._open_from
 
     def day(self, tenant: str, at: int) -> Day:
         """The tenant's local day that an instant lies in."""

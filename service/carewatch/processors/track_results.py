@@ -24,11 +24,11 @@ def results(
 
     `partition` of `sources` is the one of `care.events` in which the cause stands, at `position`.
     """
+    key = memory.key.encode()
     for change in changes:
         encoded = _encoded(memory, change)
         if encoded is not None:
             topic, value = encoded
-            key = memory.key.encode()
             yield Output(topic, partition, key, value, position, (CONTENT_TYPE,))
     for revision in revisions(memory, changes):
         parent = revision.hand_over.parent.encode()
@@ -41,13 +41,13 @@ def _encoded(memory: Memory, change: Change) -> tuple[str, bytes] | None:
     """Topic and value of a result; None for what is no record of its own."""
     tenant, key, result = memory.tenant, memory.key, change.result
     match result:
+        case Tally():
+            return None  # a count shows in the metric points only; most results are counts
         case Sample():
             return topics.FACTS, encode_sample(tenant, key, result, change)
         case SessionFact():
             return topics.FACTS, encode_session(tenant, key, result, change)
         case SlaTransition():
             return topics.SLA, encode_sla(tenant, key, result, change)
-        case Tally():
-            return None  # a count shows in the metric points only
         case HandOver() | Contact():
             return None  # its newest revision is written; the customer stage is told apart
