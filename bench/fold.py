@@ -15,6 +15,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from random import Random
 from typing import Any, NamedTuple
 
 import orjson
@@ -35,8 +36,10 @@ from carewatch.domain.rulebook import (
 )
 from carewatch.domain.times import format_time, parse_time
 from carewatch.gateway.pseudonyms import short_hash
+from carewatch.processors import track_rows
 from carewatch.processors.base import PartitionContext, Record, Row
-from carewatch.processors.seen import Seen, digest
+from carewatch.processors.conversation_rows import is_row_key, read_key, row_key
+from carewatch.processors.seen import BLOCK, HOUR_MS, Block, Seen, digest
 from carewatch.processors.track import Track
 from carewatch.wire.envelope import decode_envelope, encode_tick
 from carewatch.wire.events import Arrived, Published, decode_event
@@ -45,6 +48,10 @@ from carewatch.wire.rulebooks import encode_document, encode_publication
 
 START = parse_time("2026-01-05T09:00:00.000Z")
 BATCH = 250
+SIZES = (10_000, 100_000)
+"""Conversations held, beside the number that is asked for."""
+TEMPLATES = 100
+"""So many conversations are folded for those that are held."""
 
 
 def policy(name: str, order: int, match: Match, schedule: str = "24x7") -> Policy:
@@ -256,21 +263,97 @@ def parts(events: int, conversations: int) -> None:
     print(f"  {spent.outputs / events:.2f} outputs, {spent.row_bytes / events:.0f} bytes of rows")
 
 
+def templates(track: Track) -> tuple[list[list[Row]], list[Row], bytes]:
+    """Conversations after each step of the story, as the rows of a worker; all else; the marker."""
+    table: dict[bytes, Row] = {}
+    marker = b""
+    for batch in [[Record(0, None, rulebook())], *grown()]:
+        track.on_records(batch)
+        flush = track.flush()
+        assert flush is not None
+        table.update((row.key, row) for row in flush.rows)
+        marker = flush.marker
+    numbers = {name("c_", number): number for number in range(TEMPLATES)}
+    alike: list[list[Row]] = [[] for _ in STORY]
+    others: list[Row] = []
+    for row in table.values():
+        if is_row_key(row.key):
+            alike[numbers[read_key(row.key)[1]] % len(STORY)].append(row)
+        elif track_rows.kind_of(row.key) != track_rows.IDS:
+            others.append(row)
+    return alike, others, marker
+
+
+def grown() -> Iterator[list[Record]]:
+    """Some conversations of which number n has gone through 1 + n modulo 10 steps."""
+    number = 0
+    for step in range(len(STORY)):
+        for conversation in range(step, TEMPLATES):
+            if conversation % len(STORY) >= step:
+                number += 1
+                yield [Record(number, *event(number, conversation, step, START + number))]
+
+
+def many(conversations: int) -> Track:
+    """A worker that holds so many conversations, restored from rows: folding them would take hours.
+
+    Each is like one of the templates under a name of its own, and has five ids behind it.
+    """
+    alike, others, marker = templates(fresh())
+    track = Track(PartitionContext(partition=0, partitions={"care.events": 8, "care.partials": 4}))
+    random = Random(1)
+    hour = START // HOUR_MS
+
+    def rows() -> Iterator[Row]:
+        yield from others
+        for number in range(5 * conversations // BLOCK):
+            ids = random.randbytes(16 * BLOCK)
+            yield Row(track_rows.ids_key(Block(hour, number)), track_rows.encode_ids(ids))
+        for number in range(conversations):
+            step, place = number % len(STORY), number // len(STORY)
+            row = alike[step][place % len(alike[step])]
+            # A copy: each stands in memory by itself, as it does where all are different.
+            copy = bytes(bytearray(row.value or b""))
+            yield Row(row_key(("acme", name("c_", number))), copy)
+
+    track.restore(rows(), marker)
+    return track
+
+
+def due(events: int, conversations: int, offset: int) -> Iterator[list[Record]]:
+    """The next step of conversations in turn, from all over those that are held; and ticks."""
+    stride = 7919  # a prime: neighbours in time are no neighbours in memory
+    batch: list[Record] = []
+    for number in range(events):
+        at = START + 60_000 + number
+        if number % 1000 == 0:
+            batch.append(Record(offset, None, encode_tick(partition=0, at=format_time(at))))
+            offset += 1
+        conversation = number * stride % conversations
+        step = (1 + conversation + number // conversations) % len(STORY)
+        batch.append(Record(offset, *event(10**9 + number, conversation, step, at)))
+        offset += 1
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    yield batch
+
+
 def held(events: int, conversations: int) -> float:
-    """CPU seconds an event when so many conversations are held."""
-    records = [record for batch in traffic(events, events) for record in batch if record.key]
-    baseline = timed(lambda: [decode_envelope(record.value or b"") for record in records])
-    track = fresh()
-    run(traffic(conversations, conversations), track)
-    batches = list(traffic(conversations + events, conversations))[-(events // BATCH) :]
+    """CPU of an event as a multiple of decoding, when so many conversations are held."""
+    track = many(conversations)
+    batches = list(due(events, conversations, track.next_offset))
+    values = [one.value or b"" for batch in batches for one in batch if one.key]
     gc.collect()
     gc.freeze()  # as a worker does after its restore
-    spent = run([[r for r in batch if r.offset >= track.next_offset] for batch in batches], track)
+    before = timed(lambda: [decode_envelope(value) for value in values])
+    spent = run(batches, track)
+    baseline = min(before, timed(lambda: [decode_envelope(value) for value in values]))
     gc.unfreeze()
+    ratio = (spent.folded + spent.flushed) / baseline
     each = (spent.folded + spent.flushed) / events
-    ratio = each * events / baseline
     print(f"  {conversations:>9,} held: {each * 1e6:6.1f} us, {ratio:5.1f} x decode")
-    return each
+    return ratio
 
 
 def memory(conversations: int, steps: int) -> None:
@@ -297,11 +380,15 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--conversations", type=int, default=1_000_000)
     options = parser.parse_args()
+    if options.conversations < SIZES[0]:
+        parser.error(f"--conversations must be at least {SIZES[0]:,}")
     print("one event, part by part (10,000 conversations)")
     parts(options.events, min(10_000, options.events // 10))
     print("one event, by the conversations held")
-    few, many = held(options.events, 10_000), held(options.events, options.conversations)
-    print(f"  {options.conversations:,} cost {many / few:.2f} times as much as 10,000")
+    sizes = [size for size in SIZES if size < options.conversations]
+    ratios = [held(options.events, size) for size in (*sizes, options.conversations)]
+    growth = ratios[-1] / ratios[0]
+    print(f"  {options.conversations:,} cost {growth:.2f} times as much as {SIZES[0]:,}")
     print("memory of a conversation: live (waiting for people), and over (resolved)")
     memory(10_000, 3)
     memory(10_000, len(STORY))
