@@ -67,11 +67,11 @@ def note_state(step: Step, owed: Obligation) -> None:
     """
     state = step.state
     last = owed.spans[-1] if owed.spans else None
-    if last is None or (last.clock, last.paused, last.stated, last.spoken) != (
-        None,
-        False,
-        state.stated,
-        state.spoken,
+    if (
+        last is None
+        or (last.stated, last.spoken) != (state.stated, state.spoken)
+        or last.clock is not None
+        or last.paused
     ):
         _append(step, owed, Span(step.at, None, False, state.stated, state.spoken))
 

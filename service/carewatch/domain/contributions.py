@@ -5,7 +5,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from carewatch.domain.conversation import Conversation, Obligation
+from carewatch.domain.conversation import Conversation, Instance, Obligation
 from carewatch.domain.facts import (
     Contact,
     HandOver,
@@ -17,7 +17,7 @@ from carewatch.domain.facts import (
     Tally,
 )
 from carewatch.domain.metric import BUSINESS, Metric
-from carewatch.domain.metrics import BY_ID, SLA_TRANSITIONS
+from carewatch.domain.metrics import BY_ID, COMPUTED, SLA_TRANSITIONS
 
 
 class Contribution(NamedTuple):
@@ -51,6 +51,8 @@ SOON_MS: Final = 60 * 60_000
 
 _ALL_OF_TENANT: Final = ("none", "none", "normal")
 _BY_AGENT: Final = "_by_agent"
+_AGENTS_OWN: Final = {one.id: one.id + _BY_AGENT for one in COMPUTED if "agent" in one.sisters}
+"""The metrics that are shown of every agent, too, and what they are called there."""
 _EVALUATIONS: Final = BY_ID["sla_evaluations"]
 _BREACHES: Final = BY_ID["sla_breaches"]
 _OVERRUN: Final = BY_ID["sla_overrun"]
@@ -237,53 +239,55 @@ def held(tenant: str, state: Conversation) -> tuple[Held, ...]:
         if not state.bot_has:
             out.append(Held("waiting_conversations", base))
             out.append(Held("oldest_unanswered", base, turn.started_at))
-    if state.agent is not None:
+    agent = state.agent
+    if agent is not None:
         out += [
-            Held(one.metric + _BY_AGENT, (*one.labels, state.agent), one.at)
+            Held(name, (*one.labels, agent), one.at)
             for one in out
-            if "agent" in BY_ID[one.metric].sisters
+            if (name := _AGENTS_OWN.get(one.metric)) is not None
         ]
     if stay is not None:
         labels = (tenant, state.channel, stay.queue, state.priority)
         out.append(Held("queue_length", labels))
         out.append(Held("longest_waiting_now", labels, stay.started_at))
     for owed in state.obligations:
-        out.extend(_clock(base, owed))
-    out.extend(_by_time(state, base))
+        if owed.instance is not None:
+            _stand_in_clocks(out, base, owed, owed.instance)
+    if session is not None:
+        out.append(Held("backlog_age", base, session.opened_at))
+    if turn is not None and not state.bot_has:
+        out.append(Held("open_wait_age", base, turn.started_at))
+    for owed in state.obligations:
+        if owed.instance is not None:
+            _stand_in_deadlines(out, base, owed, owed.instance)
     return tuple(out)
 
 
-def _clock(base: tuple[str, ...], owed: Obligation) -> Iterator[Held]:
+def _stand_in_clocks(
+    out: list[Held], base: tuple[str, ...], owed: Obligation, instance: Instance
+) -> None:
     """The gauges in which an open SLA clock stands: whether it runs, and how far it is."""
-    instance = owed.instance
-    if instance is None:
-        return
     labels = (*base, instance.promise.policy, owed.target)
-    yield Held("sla_active", labels)
+    out.append(Held("sla_active", labels))
     if owed.spans and owed.spans[-1].paused:
-        yield Held("sla_paused", labels)
+        out.append(Held("sla_paused", labels))
     if instance.state == "at_risk":
-        yield Held("sla_at_risk_conversations", labels)
+        out.append(Held("sla_at_risk_conversations", labels))
     elif instance.state == "breached":
-        yield Held("sla_breached_open_conversations", labels)
+        out.append(Held("sla_breached_open_conversations", labels))
 
 
-def _by_time(state: Conversation, base: tuple[str, str, str, str]) -> Iterator[Held]:
-    """Gauges that change by time alone: ages, and deadlines that come near (W10, W11)."""
-    if state.session is not None:
-        yield Held("backlog_age", base, state.session.opened_at)
-    if state.turn is not None and not state.bot_has:
-        yield Held("open_wait_age", base, state.turn.started_at)
-    for owed in state.obligations:
-        instance = owed.instance
-        if instance is None or instance.state == "breached" or owed.spans[-1].paused:
-            continue
-        due_at, promised = instance.due_at, (instance.promise.policy, owed.target)
-        if due_at is None:
-            continue
-        for within, ms in DUE_WITHIN.items():
-            yield Held("sla_due_within", (*base, *promised, within), due_at - ms)
-        yield Held("next_due", (base[0], *_ALL_OF_TENANT), due_at, promised)
+def _stand_in_deadlines(
+    out: list[Held], base: tuple[str, ...], owed: Obligation, instance: Instance
+) -> None:
+    """The gauges in which a deadline comes near by time alone (W10, W11)."""
+    due_at = instance.due_at
+    if due_at is None or instance.state == "breached" or owed.spans[-1].paused:
+        return
+    promised = (instance.promise.policy, owed.target)
+    for within, ms in DUE_WITHIN.items():
+        out.append(Held("sla_due_within", (*base, *promised, within), due_at - ms))
+    out.append(Held("next_due", (base[0], *_ALL_OF_TENANT), due_at, promised))
 
 
 def _states(state: Conversation) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Deletions and annotations that come too late to change the message that they name (R6a)."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from carewatch.domain import asked
 from carewatch.domain.conversation import Conversation
@@ -9,6 +9,8 @@ from carewatch.domain.facts import NONE, Labels, Tally
 from carewatch.domain.history import History
 
 Verdict = Literal["final", "unknown"]
+
+_NAMES_ANOTHER: Final = (Deleted, Annotated)
 
 
 def late_change(
@@ -20,7 +22,7 @@ def late_change(
     waits whatever is said of it now. An unknown one is older than all that is known, or has not
     come yet: it counts as final where there is anything older than the history, but is awaited.
     """
-    if not isinstance(event, Deleted | Annotated):
+    if not isinstance(event, _NAMES_ANOTHER):
         return None
     at = _instant(event.key, history, state)
     if at is None:

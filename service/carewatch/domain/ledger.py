@@ -47,6 +47,11 @@ AWAITED_KEPT: Final = 16
 
 LateReason = Literal["too_late", "history_full"]
 
+# Tuples: `A | B` would be made anew for each of the several results of an event.
+_NAMELESS: Final = (Tally, Contact)
+_NAMES_ANOTHER: Final = (Deleted, Annotated)
+_MAY_CONCERN_ANOTHER: Final = (Deleted, Annotated, Inherited)
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode_state = msgspec.msgpack.Decoder(Conversation).decode
 
@@ -176,7 +181,7 @@ def _say(memory: Memory, said: Said) -> Change:
 
 
 def _withdraw(memory: Memory, result: Result, original: str, because: Said) -> Change:
-    if isinstance(result, Tally | Contact):
+    if isinstance(result, _NAMELESS):
         return Change(result, -1, because.cause, "", "")
     corrects = _id(memory, result, original)
     content = (memory.tenant, memory.key, because.cause, "withdrawal", corrects)
@@ -195,7 +200,7 @@ def _id(memory: Memory, result: Result, cause: str) -> str:
 
     A count has none: it shows in the metric points only.
     """
-    if isinstance(result, Tally | Contact):
+    if isinstance(result, _NAMELESS):
         return ""
     return _name(_encode((memory.tenant, memory.key, cause, result)))
 
@@ -299,7 +304,7 @@ def _may_concern_another(memory: Memory, event: Event) -> bool:
         return event.key in memory.awaited
     if isinstance(event, Annotated) and event.asks is None:
         return event.of is None or mentions.is_noted(memory.events, event)
-    return isinstance(event, Deleted | Annotated | Inherited)
+    return isinstance(event, _MAY_CONCERN_ANOTHER)
 
 
 def _concerns_another(memory: Memory, event: Event) -> bool:
@@ -308,7 +313,7 @@ def _concerns_another(memory: Memory, event: Event) -> bool:
         return event.key in memory.awaited
     if isinstance(event, Inherited):
         return any(event.replaces(one) for one in memory.events.naming(event.merge))
-    if not isinstance(event, Deleted | Annotated):
+    if not isinstance(event, _NAMES_ANOTHER):
         return False
     named = memory.events.naming(event.key)
     if any(isinstance(one, Message) and one.key == event.key for one in named):

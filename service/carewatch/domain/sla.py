@@ -143,7 +143,7 @@ def _go_on(step: Step, owed: Obligation, instance: Instance, *, changed: bool) -
         owed.instance = None
         clocks.note_state(step, owed)
         return record
-    same = promise.same_terms(instance.promise)
+    same = promise is instance.promise or promise.same_terms(instance.promise)
     was, now = owed.spans[-1].paused, clocks.is_paused(step.state, promise)
     instance.promise = promise
     if same and was == now and not because:
