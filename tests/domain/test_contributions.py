@@ -1,11 +1,16 @@
 """What a result counts in: by both clocks where a schedule is in force."""
 
+import ast
+from pathlib import Path
+
 from msgspec.structs import replace
 
+from carewatch.domain import sessions
 from carewatch.domain.contributions import contributions
 from carewatch.domain.facts import Labels, Sample
 from carewatch.domain.metric import BUSINESS, Kind
-from carewatch.domain.metrics import COMPUTED, CORRECTABLE
+from carewatch.domain.metrics import COMPUTED, CORRECTABLE, SLA_TRANSITIONS
+from carewatch.domain.sessions import SPENT_IN
 
 LABELS = Labels("web", "web-1", "vip", "none", "normal", None, None, 1)
 BASE = ("acme", "web", "vip", "normal")
@@ -54,3 +59,15 @@ def test_every_duration_has_its_twin_and_both_are_corrected_under_one_name() -> 
 
     assert twins == {id_ + BUSINESS for id_ in durations - twins}
     assert not twins & set(CORRECTABLE)
+
+
+def test_corrections_offer_exactly_the_durations_that_facts_are_told_of() -> None:
+    """Another label value would stand at 0 for ever, and look as if nothing was taken back."""
+    told = set(SPENT_IN)
+    for path in Path(sessions.__file__).parent.glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "step.sample":
+                name = call.args[0]
+                told |= {name.value} if isinstance(name, ast.Constant) else set()
+
+    assert set(CORRECTABLE) - {"conversations", SLA_TRANSITIONS} == told

@@ -33,7 +33,7 @@ BY_ID: Final = {metric.id: metric for metric in COMPUTED}
 SLA_TRANSITIONS: Final = "sla_transitions"
 """What `corrections` calls a withdrawn SLA transition: it may have fed two counts, or none."""
 
-_NO_FACTS: Final = ("time_to_action", "sla_overrun", "suspect_pause")
+_NO_FACTS: Final = ("time_to_action", "sla_overrun", "suspect_pause", "handle_time")
 """Durations that are not published one by one, so that no withdrawal names them."""
 
 CORRECTABLE: Final = (
