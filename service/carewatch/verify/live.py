@@ -1,7 +1,10 @@
 """Judging a cluster that may be at work: what is committed, up to the worker's position.
 
-The position of a partition is its heartbeat: the newest tick that passed every stage. What follows
-from records up to that tick is published; what came after is left out, and said. Where the head of
+The position of a partition is its heartbeat, the newest tick that passed every stage, as one
+partition of the last stage tells it; the others may be behind, so no position is beyond the least
+of their watermarks. What follows from records up to the last tick until then is published; what
+came after is left out, and said. So are points that change by time alone up to the log's end: the
+topic may hold them from before as well as from after. Where the head of
 the log is gone, so is what older conversations did: they are left out with the windows they may
 have touched, and so are `total` and `now`.
 """
@@ -10,17 +13,20 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from carewatch.verify.admission import Control, Dead, admit
+from carewatch.verify.admission import Control, Dead, Event, admit
 from carewatch.verify.comparison import Report
 from carewatch.verify.found import DEAD, FACTS, LATE, METRICS, SLA, Found
 from carewatch.verify.instants import DAY, instant
-from carewatch.verify.oracle import Oracle
-from carewatch.verify.reading import CannotJudge, Cluster, Extent
+from carewatch.verify.oracle import Key, Oracle
+from carewatch.verify.reading import CannotJudge, Cluster, Extent, Stored
 from carewatch.verify.verdict import Scope, judge
 
-EVENTS, RULEBOOKS = "care.events", "care.rulebooks"
+EVENTS, PARTIALS, RULEBOOKS = "care.events", "care.partials", "care.rulebooks"
 LATENESS = DAY
 """How long after the first record that is kept an older conversation may still be heard of."""
+
+Read = Event | Control | None
+"""A record as it was understood; None if it was not."""
 
 Seen = Callable[[str, int], None]
 """Called with a topic and how many records it holds, then again (with 0) for each record read."""
@@ -31,7 +37,7 @@ async def judge_cluster(options: dict[str, Any], seen: Seen) -> Report:
     async with Cluster(options) as cluster:
         found = Found()
         await _take(cluster, METRICS, found, seen)
-        beats = _heartbeats(found)
+        beats = _positions(found, await cluster.extent(PARTIALS))
         for topic in (FACTS, SLA, LATE, DEAD):
             await _take(cluster, topic, found, seen)
         events = await cluster.extent(EVENTS)
@@ -60,9 +66,22 @@ async def _take(cluster: Cluster, topic: str, found: Found, seen: Seen) -> None:
         found.take(topic, key, None if one.value is None else json.loads(one.value))
 
 
-def _heartbeats(found: Found) -> dict[int, int]:
-    beats = (one for one in found.points.values() if one["metric"] == "heartbeat")
-    return {int(one["partition"]): instant(one["at"]) for one in beats if one.get("at")}
+def _positions(found: Found, partials: Extent) -> dict[int, int]:
+    """Up to when everything that follows from a partition of the events is published."""
+    marks = _instants(found, "watermark")
+    silent = sorted(set(partials.end) - set(marks))
+    if silent:
+        raise CannotJudge(
+            f"{METRICS} has no watermark of {PARTIALS} {', '.join(map(str, silent))}: not every "
+            "partition has a clock yet. Remedy: start a worker, or wait for it"
+        )
+    everywhere = min(marks.values())
+    return {one: min(at, everywhere) for one, at in _instants(found, "heartbeat").items()}
+
+
+def _instants(found: Found, metric: str) -> dict[int, int]:
+    points = (one for one in found.points.values() if one["metric"] == metric)
+    return {int(one["partition"]): instant(one["at"]) for one in points if one.get("at")}
 
 
 async def _rulebooks(cluster: Cluster, oracle: Oracle, seen: Seen) -> None:
@@ -80,22 +99,38 @@ async def _rulebooks(cluster: Cluster, oracle: Oracle, seen: Seen) -> None:
 
 
 async def _tell(cluster: Cluster, events: Extent, oracle: Oracle, scope: Scope, seen: Seen) -> None:
-    """Takes every record up to the position of its partition, and notes what comes after."""
+    """Takes the records up to the last tick of each partition that is not beyond its position.
+
+    What comes after is noted: the conversations that move, and how far the clock is.
+    """
     seen(EVENTS, events.records)
+    waiting: dict[int, list[tuple[Stored, Read]]] = {one: [] for one in scope.beats}
     passed: set[int] = set()
     async for one in cluster.read(events):
         seen(EVENTS, 0)
         try:
-            read = admit(one.value, one.key)
+            read: Read = admit(one.value, one.key)
         except Dead:
             read = None
-        if one.partition not in scope.heads and read is not None and events.first[one.partition]:
-            scope.heads[one.partition] = read.recorded + LATENESS
-        tick = isinstance(read, Control) and read.type == "care.tick"
-        if one.partition in passed:
-            if read is not None and not isinstance(read, Control):
-                scope.moving.add(read.conversation)
+        number = one.partition
+        if number not in scope.heads and read is not None and events.first[number]:
+            scope.heads[number] = read.recorded + LATENESS
+        waiting[number].append((one, read))
+        if not isinstance(read, Control) or read.type != "care.tick":
             continue
-        oracle.take(one.partition, one.value, offset=one.offset, key=one.key)
-        if tick and read is not None and read.recorded >= scope.beats[one.partition]:
-            passed.add(one.partition)
+        scope.ends[number] = max(read.recorded, scope.ends.get(number, 0))
+        if number not in passed and read.recorded <= scope.beats[number]:
+            for stored, _ in waiting[number]:
+                oracle.take(number, stored.value, offset=stored.offset, key=stored.key)
+        else:
+            scope.moving |= _moving(waiting[number])
+        waiting[number].clear()
+        if read.recorded >= scope.beats[number]:
+            passed.add(number)
+    for left in waiting.values():
+        scope.moving |= _moving(left)
+
+
+def _moving(records: list[tuple[Stored, Read]]) -> set[Key]:
+    events = (read for _, read in records if read is not None and not isinstance(read, Control))
+    return {event.conversation for event in events}

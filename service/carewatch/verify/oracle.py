@@ -82,6 +82,7 @@ class Oracle:
     ) -> None:
         """The next record of a partition; files say no keys."""
         self.places.add((partition, offset))
+        self._stories = {}
         source = self.sources.setdefault(partition, Source())
         try:
             read = admit(value, key)
@@ -113,6 +114,7 @@ class Oracle:
         """The clock of a partition reaches an instant, as by a `care.tick`."""
         source = self.sources.setdefault(partition, Source())
         if at > source.tick:
+            self._stories = {}
             source.tick = at
             source.ticks.append(at)
             source.log_clock = max(source.log_clock, at)

@@ -40,12 +40,14 @@ BESIDE = frozenset({"metric", "window", "start", "pane", "revision", "unit"})
 class Scope:
     """What of a cluster can be judged; all of it, for files.
 
-    `beats`: the worker's position by partition of `care.events`. `heads`: of partitions whose first
+    `beats`: the worker's position by partition of `care.events`; `ends`: the newest tick that was
+    there when it was read. `heads`: of partitions whose first
     records are gone, until when older conversations may be heard of. `moving`: conversations with
     events beyond the position.
     """
 
     beats: dict[int, int] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
     heads: dict[int, int] = field(default_factory=dict)
     moving: set[Key] = field(default_factory=set)
 
@@ -134,6 +136,7 @@ def _judge_points(
     report.leave_out("points of metrics and windows that are not recomputed", others)
     report.compared[POINTS] = 0
     touched = _touched(oracle, found, older | scope.moving)
+    newer |= _changed_by_time(oracle, expected, scope)
     whole = not scope.heads and not scope.moving
     for key in sorted({*expected, *standing}, key=str):
         if key in newer or not (whole or _untouched(key, touched, scope)):
@@ -145,6 +148,17 @@ def _judge_points(
             what: What = "missing" if there is None else "unexpected" if wanted is None else "other"
             report.differences.append(Difference(POINTS, _told(key), what, wanted, there))
     report.leave_out("points that conversations left out may have touched, or newer ones", moved)
+
+
+def _changed_by_time(
+    oracle: Oracle, expected: dict[PointKey, Content], scope: Scope
+) -> set[PointKey]:
+    """Points that timers change between the position and the end of the log: nobody knows which
+    of the two stood when the topic was read. The oracle's clock stays at the end."""
+    for partition, at in scope.ends.items():
+        oracle.tick(partition, at)
+    later = oracle.points() if scope.ends else expected
+    return {key for key in {*expected, *later} if expected.get(key) != later.get(key)}
 
 
 def _touched(oracle: Oracle, found: Found, out: set[Key]) -> list[int]:
