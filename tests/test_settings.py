@@ -4,10 +4,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import inspect
 
 from carewatch.domain.errors import ConfigError
 from carewatch.overrides import list_variables
-from carewatch.settings import AccountSettings, Secret, Settings, load_settings
+from carewatch.settings import AccountSettings, Needed, Secret, Settings, load_settings
 
 ACCOUNT = """\
 accounts:
@@ -73,9 +74,17 @@ def test_every_plain_setting_has_a_variable(folder: Path) -> None:
         text = {str: "some-text", int: "1024", bool: "true", type(None): "some-text"}[
             type(variable.default)
         ]
+        if isinstance(variable.kind, inspect.LiteralType):
+            text = str(variable.kind.values[-1])
         environ = {variable.name: text}
         if variable.name == "CAREWATCH_WORKER_FLUSH_TIMEOUT_MS":
             environ["CAREWATCH_WORKER_TRANSACTION_TIMEOUT_MS"] = "2000"
+        if variable.name == "CAREWATCH_KAFKA_SECURITY_PROTOCOL":
+            text = "SSL"  # the others need a name and a password
+            environ = {variable.name: text}
+        for name, other in (("CERT", "KEY"), ("KEY", "CERT")):
+            if variable.name == f"CAREWATCH_KAFKA_{name}_FILE":
+                environ[f"CAREWATCH_KAFKA_{other}_FILE"] = "other"
         if variable.name == "CAREWATCH_KAFKA_MIN_INSYNC_REPLICAS":
             environ["CAREWATCH_KAFKA_REPLICATION_FACTOR"] = "2000"
         if variable.name == "CAREWATCH_WORKER_TRANSACTION_TIMEOUT_MS":
@@ -85,7 +94,7 @@ def test_every_plain_setting_has_a_variable(folder: Path) -> None:
         for key in variable.keys:
             value = getattr(value, str(key))
 
-        assert str(value).lower() == text
+        assert str(value).lower() == text.lower()
 
 
 def test_every_plain_setting_says_what_it_is_for() -> None:
@@ -100,6 +109,7 @@ def test_every_plain_setting_says_what_it_is_for() -> None:
         for field in msgspec.structs.fields(section)
     }
 
+    plain -= {"CAREWATCH_KAFKA_PASSWORD"}  # a secret is given by reference, in the file alone
     assert set(list_variables(Settings)) == plain | {"CAREWATCH_TESTING", "CAREWATCH_FAILPOINTS"}
 
 
@@ -183,6 +193,45 @@ def test_the_worker_is_given_the_key_of_dead_letters_and_nothing_else(folder: Pa
     assert (key.reveal(), settings.privacy.customer_keys) == ("d" * 32, {})
     with pytest.raises(ConfigError, match="env:DEAD_KEY is not set"):
         load_settings(folder, {}, secrets="dead_letters")
+
+
+SASL = "  security_protocol: SASL_SSL\n  username: worker\n  password: env:KAFKA_PASSWORD\n"
+
+
+@pytest.mark.parametrize("needed", ["all", "dead_letters", "kafka"])
+def test_whoever_connects_is_given_the_password_of_kafka(folder: Path, needed: Needed) -> None:
+    text = f"kafka:\n{SASL}{ACCOUNT}"
+
+    settings = load_settings(
+        write(folder, text), ENVIRON | {"KAFKA_PASSWORD": "hush"}, secrets=needed
+    )
+
+    assert settings.kafka.password == Secret("hush")
+    assert "hush" not in repr(settings)
+
+
+def test_who_only_looks_at_the_form_is_not(folder: Path) -> None:
+    settings = load_settings(write(folder, f"kafka:\n{SASL}{ACCOUNT}"), {}, secrets="none")
+
+    assert settings.kafka.password is None
+
+
+@pytest.mark.parametrize(
+    ("kafka", "says"),
+    [
+        ("  security_protocol: SASL_SSL\n  username: w\n", "kafka.password: is missing"),
+        ("  security_protocol: SASL_SSL\n  password: env:P\n", "kafka.username: is missing"),
+        ("  security_protocol: TLS\n", "kafka.security_protocol: "),
+        ("  cert_file: a.pem\n", "cert_file and key_file need each other"),
+    ],
+)
+def test_a_connection_that_cannot_be_secured_is_refused(
+    folder: Path, kafka: str, says: str
+) -> None:
+    found = mistakes(folder, f"kafka:\n{kafka}{ACCOUNT}", ENVIRON | {"P": "hush"})
+
+    assert len(found) == 1
+    assert says in found[0]
 
 
 def test_secrets_are_masked_wherever_settings_are_printed(folder: Path) -> None:

@@ -12,6 +12,8 @@ from carewatch.yamlfile import Keys, Mistake
 
 PREFIX = "CAREWATCH_"
 
+_PLAIN = (inspect.StrType, inspect.IntType, inspect.BoolType, inspect.LiteralType)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
@@ -25,7 +27,7 @@ class Variable:
 
 
 def list_variables(kind: type[msgspec.Struct]) -> dict[str, Variable]:
-    """Every setting that is a single text, number or yes/no, by the name of its variable."""
+    """Every setting that is a text, a choice, a number or yes/no, by the name of its variable."""
     return {one.name: one for one in _walk(inspect.type_info(kind), ())}
 
 
@@ -38,7 +40,7 @@ def _walk(kind: inspect.Type, keys: Keys) -> list[Variable]:
         plain, says = _plain(field.type)
         if isinstance(plain, inspect.StructType):
             found.extend(_walk(plain, at))
-        elif isinstance(plain, inspect.StrType | inspect.IntType | inspect.BoolType) and says:
+        elif isinstance(plain, _PLAIN) and says:
             name = PREFIX + "_".join(str(key) for key in at).upper()
             found.append(Variable(name=name, keys=at, kind=plain, default=field.default, says=says))
     return found

@@ -49,11 +49,29 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class KafkaSettings(_Strict, frozen=True):
-    """Where Kafka is, and how many partitions and replicas topics are born with."""
+    """Where Kafka is and who asks, and how many partitions and replicas topics are born with."""
 
     bootstrap_servers: Annotated[
         str, Meta(description="brokers to ask first, host:port, comma-separated")
     ] = "127.0.0.1:9092"
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        Meta(description="how to connect: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"),
+    ] = "PLAINTEXT"
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
+        Meta(description="how to prove who asks: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
+    ] = "SCRAM-SHA-512"
+    username: Annotated[str | None, Meta(description="who asks, for SASL")] = None
+    password: Secret | None = None
+    ca_file: Annotated[
+        str | None,
+        Meta(description="certificates (PEM) that vouch for the brokers; else the system's"),
+    ] = None
+    cert_file: Annotated[
+        str | None, Meta(description="this process's own certificate (PEM), for TLS on both sides")
+    ] = None
+    key_file: Annotated[str | None, Meta(description="the key (PEM) of cert_file")] = None
     partitions: Annotated[
         Count, Meta(description="partitions of care.events and of all that follow it; for good")
     ] = 8
@@ -210,7 +228,7 @@ def config_folder(folder: Path | None, environ: Mapping[str, str]) -> tuple[Path
     return (Path(named), True) if named else (Path("config"), False)
 
 
-Needed = Literal["all", "dead_letters", "none"]
+Needed = Literal["all", "dead_letters", "kafka", "none"]
 """Which secrets a process needs: the gateway all, the worker the key of dead letters."""
 
 
@@ -283,6 +301,14 @@ def _contradictions(file: YamlFile, settings: Settings, *, secrets: bool) -> lis
             f"({kafka.replication_factor}): nothing could be written; lower it"
         )
         found.append(file.mistake(("kafka", "min_insync_replicas"), says))
+    if kafka.security_protocol.startswith("SASL"):
+        for name in ("username", "password"):
+            if getattr(kafka, name) is None:
+                says = f"is missing, and security_protocol {kafka.security_protocol} needs it"
+                found.append(file.mistake(("kafka", name), says))
+    if (kafka.cert_file is None) != (kafka.key_file is None):
+        says = "cert_file and key_file need each other; set both or none"
+        found.append(file.mistake(("kafka", "cert_file"), says))
     if gateway.port == gateway.metrics_port != 0:
         says = f"{gateway.port} is also gateway.port; give each a port of its own"
         found.append(file.mistake(("gateway", "metrics_port"), says))
@@ -322,17 +348,21 @@ def _contradictions(file: YamlFile, settings: Settings, *, secrets: bool) -> lis
 
 
 def _resolved(secrets: Needed) -> Callable[[Keys], bool]:
-    if secrets == "dead_letters":
-        return lambda keys: tuple(keys) == ("privacy", "dead_letter_key")
-    return lambda _keys: secrets == "all"
+    needed: dict[Needed, tuple[Keys, ...]] = {
+        "dead_letters": (("privacy", "dead_letter_key"), ("kafka", "password")),
+        "kafka": (("kafka", "password"),),
+        "none": (),
+    }
+    return lambda keys: secrets == "all" or tuple(keys) in needed[secrets]
 
 
 def _without_secrets(settings: Settings, secrets: Needed) -> Settings:
     """The same, without the placeholders of what was not resolved: nobody can use one by chance."""
     replace = msgspec.structs.replace
-    privacy = settings.privacy
+    privacy, kafka = settings.privacy, settings.kafka
     return replace(
         settings,
+        kafka=replace(kafka, password=None) if secrets == "none" else kafka,
         accounts=tuple(replace(one, secrets=(), verify_token=None) for one in settings.accounts),
         privacy=PrivacySettings(
             key_id=privacy.key_id,

@@ -28,7 +28,7 @@ def command(folder: Path | None) -> None:
     # What is loaded stays: a full collection, which holds up everybody, need not look at it.
     gc.freeze()
     # Reading results needs no secret: those stay with the gateway.
-    asyncio.run(_serve(load_settings(folder, os.environ, secrets="none")))
+    asyncio.run(_serve(load_settings(folder, os.environ, secrets="kafka")))
 
 
 async def _serve(settings: Settings) -> None:

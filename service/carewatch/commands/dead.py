@@ -45,7 +45,7 @@ def list_letters(
     folder: Path | None, reason: str | None, stage: str | None, newest: int, as_json: bool
 ) -> None:
     """List the newest dead letters, without opening them."""
-    settings = load_settings(folder, secrets="none")
+    settings = load_settings(folder, secrets="kafka")
     found = asyncio.run(_matching(settings, reason, stage))
     for letter in found[-newest:]:
         click.echo(orjson.dumps(_told(letter)).decode() if as_json else _line(letter))
@@ -82,7 +82,7 @@ def allow(folder: Path | None, stage: str, partition: int, until: int, by: str) 
     The worker goes on where it stopped: what cannot be understood below --until becomes dead
     letters without being counted, from there on the limits hold again.
     """
-    settings = load_settings(folder, secrets="none")
+    settings = load_settings(folder, secrets="kafka")
     order = Release(by=by, stage=stage, partition=partition, until_offset=until)
     id_ = asyncio.run(give_order(order, kafka_options(settings.kafka), at=system_clock()))
     click.echo(f"ordered: {stage} partition {partition}, not counting below {until} ({id_})")

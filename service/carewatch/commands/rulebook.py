@@ -41,7 +41,7 @@ def command() -> None:
 @click.option("--wait", is_flag=True, help="Return only when the rulebook has taken effect.")
 def publish(folder: Path | None, wait: bool) -> None:
     """Publish the folder's rulebook; nothing happens if it is the newest already."""
-    settings = load_settings(folder, secrets="none")
+    settings = load_settings(folder, secrets="kafka")
     _run(settings, _publish(settings, folder, wait=wait))
 
 
@@ -49,7 +49,7 @@ def publish(folder: Path | None, wait: bool) -> None:
 @config_option
 def show(folder: Path | None) -> None:
     """Show every published rulebook, and the policies of the newest."""
-    settings = load_settings(folder, secrets="none")
+    settings = load_settings(folder, secrets="kafka")
     _run(settings, _show(settings))
 
 

@@ -42,7 +42,7 @@ def show(folder: Path | None, conversation: str, tenant: str | None, as_json: bo
 
     Reads the whole changelog of its partition, so on a large state it takes some seconds.
     """
-    settings = load_settings(folder, secrets="none")
+    settings = load_settings(folder, secrets="kafka")
     told = asyncio.run(_conversation(settings, conversation, tenant))
     if as_json:
         click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
@@ -61,7 +61,7 @@ def pause(folder: Path | None, stage: str, partition: int, by: str) -> None:
 
     What came meanwhile is worked off afterwards: nothing is lost, everything of it is late.
     """
-    _order(load_settings(folder, secrets="none"), Pause(by=by, stage=stage, partition=partition))
+    _order(load_settings(folder, secrets="kafka"), Pause(by=by, stage=stage, partition=partition))
 
 
 @command.command()
@@ -71,7 +71,7 @@ def pause(folder: Path | None, stage: str, partition: int, by: str) -> None:
 @by_option
 def resume(folder: Path | None, stage: str, partition: int, by: str) -> None:
     """Go on with a paused partition."""
-    _order(load_settings(folder, secrets="none"), Resume(by=by, stage=stage, partition=partition))
+    _order(load_settings(folder, secrets="kafka"), Resume(by=by, stage=stage, partition=partition))
 
 
 @command.command("accept-replay")
@@ -84,7 +84,7 @@ def accept_replay(folder: Path | None, stage: str, partition: int, by: str) -> N
 
     Results from the marker on are written a second time, with the ids that they had. Says which.
     """
-    settings = load_settings(folder, secrets="none")
+    settings = load_settings(folder, secrets="kafka")
     marker, first, committed = asyncio.run(_positions(settings, stage, partition))
     if committed is None or committed <= marker:
         raise Refused(
@@ -106,7 +106,7 @@ def accept_gap(folder: Path | None, stage: str, partition: int, by: str) -> None
 
     Conversations with missing records are wrong from there on; carewatch verify leaves them out.
     """
-    settings = load_settings(folder, secrets="none")
+    settings = load_settings(folder, secrets="kafka")
     marker, first, _ = asyncio.run(_positions(settings, stage, partition))
     if first <= marker:
         raise Refused(

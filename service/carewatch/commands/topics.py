@@ -29,7 +29,7 @@ def _cluster_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _kafka(bootstrap_servers: str | None, config: Path | None) -> KafkaSettings:
-    kafka = load_settings(config, secrets="none").kafka
+    kafka = load_settings(config, secrets="kafka").kafka
     if bootstrap_servers is None:
         return kafka
     return msgspec.structs.replace(kafka, bootstrap_servers=bootstrap_servers)

@@ -78,7 +78,7 @@ def command(
         if events is not None and results is not None:
             report = _files(events, results, folder, until)
         elif events is None and results is None and until is None:
-            settings = load_settings(folder, secrets="none")
+            settings = load_settings(folder, secrets="kafka")
             report = asyncio.run(judge_cluster(kafka_options(settings.kafka), _watcher()))
         else:
             raise ConfigError("--events and --results go together; --until is for them only")

@@ -86,6 +86,7 @@ class LocalKafka:
     All methods block: from a coroutine call them with `asyncio.to_thread`. Ports left out are
     chosen once, so that a restart keeps the address. `properties` win over the built-in ones;
     nodes of one cluster are given the same `cluster_id` (see `LocalCluster`). The heap is in MiB.
+    `users` are names and passwords (SCRAM-SHA-512) that the node knows from its first start on.
     However the owning process ends, SIGKILL included, Kafka ends within seconds too.
     """
 
@@ -98,6 +99,7 @@ class LocalKafka:
         properties: Mapping[str, str] | None = None,
         cluster_id: str | None = None,
         heap_mib: int = 512,
+        users: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.folder = folder.absolute()
@@ -106,6 +108,7 @@ class LocalKafka:
         self._properties = dict(properties or {})
         self._cluster_id = new_cluster_id() if cluster_id is None else cluster_id
         self._heap = (f"-Xms{heap_mib}m", f"-Xmx{heap_mib}m")
+        self._users = dict(users or {})
         self._progress = progress
         self._guard: subprocess.Popen[str] | None = None
         self._pid: int | None = None
@@ -256,6 +259,10 @@ class LocalKafka:
             [
                 *[*java, "kafka.tools.StorageTool", "format"],
                 *["--cluster-id", self._cluster_id, "--config", self._configuration],
+                *(
+                    f"--add-scram=SCRAM-SHA-512=[name={name},password={password}]"
+                    for name, password in self._users.items()
+                ),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

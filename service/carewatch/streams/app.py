@@ -21,8 +21,9 @@ from mode import Service
 
 from carewatch.domain.errors import Retryable
 from carewatch.engine.cluster import ask_broker
-from carewatch.engine.connection import kafka_options
+from carewatch.engine.connection import kafka_options, tls_context, uses_sasl, uses_tls
 from carewatch.engine.engine import Engine
+from carewatch.engine.group import forget_group
 from carewatch.settings import KafkaSettings, Settings
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,9 @@ APP_ID: Final = "carewatch"
 
 STOP_SECONDS: Final = 8.0
 """A stop that takes longer ends the process by force: nothing is lost, all of it is in the log."""
+
+FORGET_SECONDS: Final = 1.0
+"""So long a stop tries to remove the group of a worker without a slot."""
 
 EXIT_STUCK: Final = 70
 
@@ -95,6 +99,7 @@ class WorkerApp(faust.App):
     ) -> None:
         super().__init__(app_id(slot), **options)
         self._kafka = kafka
+        self._kept = slot is not None
         self._engine_service = EngineService(engine)
 
     async def on_first_start(self) -> None:
@@ -121,6 +126,17 @@ class WorkerApp(faust.App):
         """The engine first: it flushes and leaves its groups while Faust's clients still live."""
         await self._engine_service.stop()
         await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        """Faust's consumer has left. Without a slot nobody will ever come back to its group."""
+        await super().on_shutdown()
+        if self._kept:
+            return
+        try:
+            async with asyncio.timeout(FORGET_SECONDS):
+                await forget_group(self.conf.id, kafka_options(self._kafka))
+        except (Retryable, TimeoutError) as error:
+            logger.info("Kafka will forget the group %s by itself: %r", self.conf.id, error)
 
     async def stop(self) -> None:
         if self.in_worker:
@@ -162,6 +178,7 @@ def build_app(settings: Settings, engine: Engine, agents: Sequence[TopicAgent] =
         settings.kafka,
         settings.worker.slot,
         broker=";".join(f"kafka://{server.strip()}" for server in servers),
+        broker_credentials=_credentials(settings.kafka),
         autodiscover=False,
         store="memory://",
         web_enabled=False,
@@ -179,6 +196,19 @@ def build_app(settings: Settings, engine: Engine, agents: Sequence[TopicAgent] =
         topic = app.topic(agent.topic, key_type=bytes, value_type=bytes, value_serializer="raw")
         app.agent(topic, name=agent.topic)(_reading(agent))
     return app
+
+
+def _credentials(kafka: KafkaSettings) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """What `kafka_options` gives to all other clients, in Faust's own words."""
+    context = tls_context(kafka) if uses_tls(kafka) else None
+    if uses_sasl(kafka):
+        return faust.SASLCredentials(
+            username=kafka.username,
+            password=kafka.password.reveal() if kafka.password else None,
+            ssl_context=context,
+            mechanism=kafka.sasl_mechanism,
+        )
+    return faust.SSLCredentials(context) if context else None
 
 
 def _reading(agent: TopicAgent) -> Callable[[Any], Awaitable[None]]:
