@@ -293,6 +293,27 @@ def test_an_account_given_twice_is_refused(folder: Path) -> None:
     assert found[0].startswith("FILE:6: accounts[1].account: generic/web-1 is configured twice")
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            ("tenant: acme\n", "tenant: acme\n    rate_burst: 5\n"),
+            "FILE:5: accounts[0].rate_burst: of generic/web-1 says nothing without",
+        ),
+        (
+            ("privacy:\n", "privacy:\n  text_tenants: [acme, amce]\n"),
+            "FILE:7: privacy.text_tenants[1]: no account is of tenant 'amce'",
+        ),
+    ],
+)
+def test_what_would_silently_do_nothing_is_refused(
+    folder: Path, change: tuple[str, str], expected: str
+) -> None:
+    (found,) = mistakes(folder, ACCOUNT.replace(*change))
+
+    assert found.startswith(expected)
+
+
 def test_a_folder_that_was_named_must_hold_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"carewatch\.yaml: there is no such file"):
         load_settings(None, {"CAREWATCH_CONFIG": str(tmp_path)})

@@ -1,5 +1,8 @@
 """The publisher on a real Kafka: what breaks a producer for good is replaced."""
 
+import asyncio
+import gc
+
 import pytest
 from aiokafka.errors import OutOfOrderSequenceNumber
 
@@ -75,6 +78,28 @@ async def test_a_record_goes_to_the_partition_in_which_everybody_looks_for_its_k
         for record in await read_committed(broker.bootstrap_servers, topic, partition)
     ]
     assert sorted(found) == sorted((key, partition_of(key, 3)) for key in keys)
+
+
+@pytest.mark.broker
+async def test_what_is_given_up_is_not_complained_of(
+    broker: LocalKafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A batch that was never sent: its senders were told, nobody else is waiting for it."""
+    topic = "test.gateway.given_up"
+    await create_topics(broker.bootstrap_servers, {topic: 1})
+    sender = publisher(broker.bootstrap_servers, topic)
+    sender.start()
+    await ready(sender)
+    sending = asyncio.create_task(sender.publish([RECORD]))
+    await asyncio.sleep(0)
+    await sender.stop()
+    with pytest.raises(Unavailable, match="closed"):
+        await sending
+    del sender, sending
+    await asyncio.sleep(0)
+    gc.collect()
+
+    assert "never retrieved" not in caplog.text
 
 
 async def test_before_the_start_nothing_is_promised_and_stopping_is_safe() -> None:

@@ -7,6 +7,7 @@ import resource
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -38,7 +39,7 @@ SMALL = 2048
 COUNTS = {"care.events": 2, "care.dead": 1}
 
 
-def settings(bootstrap_servers: str, **gateway: int) -> Settings:
+def settings(bootstrap_servers: str, **gateway: int | str) -> Settings:
     return Settings(
         kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, partitions=COUNTS["care.events"]),
         gateway=GatewaySettings(
@@ -259,6 +260,63 @@ async def test_it_lives_without_kafka_and_says_that_it_is_not_ready() -> None:
         assert (await door.get("/livez"))[0] == 200
         assert status == 503
         assert json.loads(text)["ready"] is False
+
+
+async def test_without_kafka_the_spool_answers_for_it(tmp_path: Path) -> None:
+    """Unless the account leaves waiting to its provider; and it is not ready before Kafka was."""
+    config = settings(NOWHERE, spool_limit_bytes=100_000, spool_dir=str(tmp_path / "spool"))
+    own = msgspec.structs.replace(config.accounts[0], account="own", spool=False)
+    config = msgspec.structs.replace(config, accounts=(*config.accounts, own))
+    async with running(config) as door:
+        broken = await door.post("chatwoot", b"{")
+        taken = [await door.post("generic", message(number)) for number in range(3)]
+        refused = await door.post("generic", message(1), path="/hooks/generic/own")
+        ready = await door.get("/readyz")
+        counted = {
+            name: await door.sample(name)
+            for name in (
+                "care_spool_records",
+                'care_webhook_requests_total{channel="generic",outcome="spooled"}',
+                'care_webhook_requests_total{channel="chatwoot",outcome="spooled"}',
+                'care_webhook_items_total{channel="generic",outcome="published"}',
+                'care_webhook_requests_total{channel="generic",outcome="unavailable"}',
+            )
+        }
+        on_disk = spool_bytes(tmp_path)
+    async with running(config) as door:
+        after = await door.sample("care_spool_records")
+
+    assert [one.status for one in (broken, *taken, refused)] == [200, 200, 200, 200, 503]
+    assert list(counted.values()) == [4, 3, 1, 3, 1]
+    assert ready[0] == 503
+    assert "4 records wait in the spool" in ready[1]
+    assert b"hello" not in on_disk
+    assert after == 4
+
+
+def spool_bytes(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in (folder / "spool").glob("*.spool"))
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/cloudevents+json; charset=utf-8",
+        "application/cloudevents-batch+json",
+        "text/plain",
+    ],
+)
+async def test_what_a_body_is_called_changes_nothing(tmp_path: Path, content_type: str) -> None:
+    """No signature covers the content type, so it decides nothing; the body says what it is."""
+    config = settings(NOWHERE, spool_limit_bytes=100_000, spool_dir=str(tmp_path))
+    batch = json.dumps([json.loads(message(n)) | {"id": str(n)} for n in range(2)]).encode()
+    async with running(config) as door:
+        signed = hooks.signature("generic", batch) | {"Content-Type": content_type}
+        answer = await door.post("generic", batch, signed)
+        records = await door.sample("care_spool_records")
+
+    assert (answer.status, records) == (200, 2)
 
 
 async def test_metas_handshake_is_answered_as_plain_text() -> None:

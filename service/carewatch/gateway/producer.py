@@ -226,7 +226,12 @@ async def _close(producer: AIOKafkaProducer) -> None:
     `stop` alone flushes first, and an idempotent producer retries for ever: so everything pending
     fails now. Its senders were or will be told to try again.
     """
-    producer._message_accumulator.fail_all(Unavailable("closed"))  # noqa: SLF001
+    pending = producer._message_accumulator  # noqa: SLF001
+    for batches in pending._batches.values():  # noqa: SLF001
+        for batch in batches:
+            # Resolved with the batch, and awaited only by those who found it full.
+            batch._drain_waiter.add_done_callback(_hear)  # noqa: SLF001
+    pending.fail_all(Unavailable("closed"))
     try:
         async with asyncio.timeout(RETIRE_TIMEOUT_S):
             await producer.stop()
