@@ -39,8 +39,8 @@ BASELINE = {"kills": 5, "written": 9000, "counted": 11247, "lost": 0, "doubled":
 def test_runs_are_added_up() -> None:
     text = summarise([report(), report(seed=2, events=2000)], [])
 
-    assert "**2 runs were judged: 20 faults, 12 of them kills, over 3,000 records" in text
-    assert "1,000 results: 0 differences.**" in text
+    assert "**2 runs passed: 20 faults, 12 of them kills, over 3,000 records" in text
+    assert "1,000 results, and no difference.** 0 failed." in text
     assert "| network | 8 |" in text
     assert "24 partitions came to be led by another broker" in text
     assert "| 2 | a1b2c3 | 2 | 3 | 10 | 60 s | 2,000 | 500 | 250 | passed |" in text
@@ -52,18 +52,21 @@ def test_a_run_with_a_difference_is_told_and_nothing_is_claimed_from_it() -> Non
 
     text = summarise([report(), wrong], [])
 
-    assert "1 differences.**" in text
+    assert "**1 runs passed: 10 faults" in text
+    assert "1 failed: see below." in text
+    assert "oracle: care.facts c1: missing. The cause is not known yet." in text
     assert "| failed |" in text
     assert "rule of three" not in text
 
 
-def test_a_run_that_never_settled_is_told_with_its_cause_and_adds_nothing() -> None:
+def test_a_run_that_failed_is_told_with_its_cause_and_adds_nothing() -> None:
     lost = {"liveness": ["not settled within 300 s"]}
     stuck = report(seed=9, verdict="failed", differences=lost, cause="The machine was busy.")
 
     text = summarise([report(), stuck], [])
 
-    assert "**1 runs were judged: 10 faults" in text
+    assert "**1 runs passed: 10 faults" in text
+    assert "below 3/6 (95 %, rule of three)" in text
     assert "- Seed 9: liveness: not settled within 300 s. The machine was busy." in text
 
 
