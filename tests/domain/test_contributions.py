@@ -68,6 +68,6 @@ def test_corrections_offer_exactly_the_durations_that_facts_are_told_of() -> Non
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "step.sample":
                 name = call.args[0]
-                told |= {name.value} if isinstance(name, ast.Constant) else set()
+                told |= {str(name.value)} if isinstance(name, ast.Constant) else set()
 
     assert set(CORRECTABLE) - {"conversations", SLA_TRANSITIONS} == told
