@@ -93,7 +93,7 @@ async def test_what_is_given_up_is_not_complained_of(
     sending = asyncio.create_task(sender.publish([RECORD]))
     await asyncio.sleep(0)
     await sender.stop()
-    with pytest.raises(Unavailable, match="closed"):
+    with pytest.raises(Unavailable):
         await sending
     del sender, sending
     await asyncio.sleep(0)
