@@ -78,7 +78,10 @@ def test_any_repetition_changes_nothing_but_the_count_of_duplicates(
     assert counted == len(repeated) - len(once)
 
 
-@given(events=histories(most=12, keys=("c1", "c2", "c3", "c4")), partitions=st.integers(2, 5))
+@given(
+    events=histories(most=12, keys=("c1", "c2", "c3", "c4", "c5", "c6", "c7")),
+    partitions=st.integers(2, 16),
+)
 @settings(max_examples=60, deadline=None)
 def test_the_number_of_partitions_changes_no_result(events: list[Event], partitions: int) -> None:
     one, many = replay(events, until=END), replay(events, until=END, partitions=partitions)
