@@ -127,6 +127,15 @@ def test_the_start_names_both_accounts_and_what_to_set(caplog: pytest.LogCapture
         assert word in warning
 
 
+async def test_accounts_that_match_the_same_are_about_the_same_from_the_start() -> None:
+    number = {"phone_number_id": "1065"}
+    desk = msgspec.structs.replace(account("chatwoot"), match=number)
+    gateway = lab(account("whatsapp"), desk)
+
+    assert await gateway.post(*message()) == RequestOutcome.IGNORED
+    assert overlaps(gateway) == 1
+
+
 def test_where_it_is_said_the_start_is_silent(caplog: pytest.LogCaptureFixture) -> None:
     said = msgspec.structs.replace(account("whatsapp"), messages_from="chatwoot")
     lab(said, account("chatwoot"))

@@ -229,6 +229,31 @@ async def test_a_bug_while_feeding_strands_nothing(
     assert "value" not in caplog.text
 
 
+def only_file(folder: Path) -> Path:
+    (file,) = folder.glob("*.spool")
+    return file
+
+
+async def test_a_disk_that_cannot_be_read_for_a_while_strands_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path) as lab:
+        lab.events.away = {1}
+        await lab.store("1a")
+        file = only_file(tmp_path)
+        away = file.rename(tmp_path / "away")
+        lab.events.away = set()
+
+        async def told() -> bool | None:
+            return "FileNotFoundError" in caplog.text or None
+
+        await eventually(told)
+        away.rename(file)
+        await lab.emptied()
+
+        assert lab.events.names(1) == ["1a"]
+
+
 STEP = st.one_of(
     st.tuples(st.just("event"), st.integers(1, 2)),
     st.tuples(st.just("away"), st.sets(st.integers(1, 2))),

@@ -49,9 +49,9 @@ def _said(account: Account, event_type: str) -> str | None:
 class Authority:
     """Sees which accounts a helpdesk tells of, and leaves these out where nothing is said.
 
-    A message is known by its key, which is the same whoever names it (a helpdesk by the references
-    of its events). A helpdesk that names none is taken at its channel: if the tenant has one
-    account of that channel, they are about the same.
+    Accounts that `match` the same are about the same from the start. A message is known by its key,
+    which is the same whoever names it (a helpdesk by the references of its events). A helpdesk that
+    names none is taken at its channel: if the tenant has one account of it, they are the same.
     """
 
     def __init__(self, doors: Iterable[Door], overlaps: Counter) -> None:
@@ -71,6 +71,8 @@ class Authority:
                     and other.account.tenant == door.account.tenant
                 ):
                     self._warn(door, other)
+                    if door.account.match.items() & other.account.match.items():
+                        self._serve(_place(door), _place(other))
 
     def admits(self, door: Door, event: Envelope) -> bool:
         """Whether an event of this account counts; it may be the one by which an overlap shows."""

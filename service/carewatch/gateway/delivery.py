@@ -192,14 +192,14 @@ class Delivery:
         """Feeds a lane until nothing waits in it."""
         most, attempt, flows = AT_ONCE, 0, False
         while spool.holds(lane):
-            records, places = await spool.head(lane, most)
-            if not places:  # the first of them is still being written
-                await asyncio.sleep(self._backoff_s[0])
-                continue
-            if flows and spool.ends_with(lane, places):
-                # Kafka takes them, and these are the last: nobody needs the disk any more.
-                self._closing[lane] = asyncio.Event()
             try:
+                records, places = await spool.head(lane, most)
+                if not places:  # the first of them is still being written
+                    await asyncio.sleep(self._backoff_s[0])
+                    continue
+                if flows and spool.ends_with(lane, places):
+                    # Kafka takes them, and these are the last: nobody needs the disk any more.
+                    self._closing[lane] = asyncio.Event()
                 await self._take_up(lane, records)
                 flows, attempt, most = True, 0, min(AT_ONCE, most * 2)
                 await spool.drop(lane, places)
@@ -207,7 +207,7 @@ class Delivery:
                 flows, most = False, 1
             except Unavailable:
                 flows, most = False, max(1, most // 2)
-            except Exception as error:  # noqa: BLE001 - a bug must not strand what is promised
+            except Exception as error:  # noqa: BLE001 - nothing may strand what is promised
                 log_bug(f"feeding partition {lane.partition} of {lane.topic}", error)
                 flows = False
             finally:
