@@ -1,5 +1,7 @@
 """Several boards, and boards that start again, show the same series with the same values."""
 
+from random import Random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,9 +38,7 @@ ONE = page(board_after(LOG), Showing(), Text())
 
 @given(dice=st.randoms(use_true_random=False))
 @settings(max_examples=30, deadline=None)
-def test_replicas_that_read_the_partitions_in_turns_of_their_own_show_the_same(
-    dice: object,
-) -> None:
+def test_replicas_that_read_partitions_in_turns_of_their_own_show_the_same(dice: Random) -> None:
     """Order holds within a partition only."""
     left = {p: [one for one in LOG if one.partition == p] for p in PARTITIONS}
     log: list[Output] = []
