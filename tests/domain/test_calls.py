@@ -196,6 +196,18 @@ def test_an_offer_that_is_not_taken_counts_once() -> None:
     assert counted["agent_non_response_by_agent"] == {("a1",): 1, ("a2",): 1}
 
 
+def test_a_call_that_nobody_took_was_offered_to_nobody_where_neither_leg_nor_agent_is_named() -> (
+    None
+):
+    assert "agent_non_response" not in told([phase(0, "started"), phase(9000, "missed")])
+
+
+def test_hanging_up_over_an_unanswered_message_is_no_resolution_without_reply() -> None:
+    asked = message(0, id_="m1", channel="voice", message={"needs_reply": True})
+
+    assert "closed_without_reply" not in told([asked, phase(60_000, "abandoned")])
+
+
 def test_a_call_that_the_business_makes_is_its_own_contact() -> None:
     assigned = event(
         "conversation.assigned", 5000, id_="as", actor="system", channel="voice",

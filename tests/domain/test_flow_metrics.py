@@ -286,6 +286,21 @@ def test_a_pause_while_the_bot_has_the_conversation_is_none_to_suspect() -> None
     assert counted["suspect_pause"] == []
 
 
+def test_a_pause_that_outlasts_the_bot_is_suspect_from_the_hand_off_on() -> None:
+    counted = Counted(
+        [
+            message(0, id_="e1"),
+            status(MINUTE, "e2", "bot"),
+            event("conversation.handoff", 10 * MINUTE, id_="e3", handoff={"to": "human"}),
+            reply(14 * MINUTE, "e4"),
+        ],
+        policies=[policy(agent_work="4h")],
+    )
+
+    told = Part(14 * MINUTE, ("none", "p", "agent_work"), 4 * MINUTE)
+    assert counted["suspect_pause"] == [told]
+
+
 def test_a_suspect_pause_counts_business_time_too() -> None:
     hours = Schedule(
         schedule="day", version=1, effective_from="2020-01-01T00:00:00Z", timezone="UTC",

@@ -200,6 +200,12 @@ def test_from_the_link_on_contacts_of_the_one_are_those_of_the_other() -> None:
     assert found[web("retention_rate")] == (0, 1)
 
 
+def test_a_session_that_began_before_the_link_ends_before_it_too() -> None:
+    found = after(*session(0, "c1", lasts=3 * HOUR, customer="u9"), linked("u9", "u1", HOUR))
+
+    assert found[web("fcr")] == (1, 1)
+
+
 def test_links_that_go_in_a_circle_come_to_an_end_and_lose_nobody() -> None:
     records = [linked("u1", "u2", 0), linked("u2", "u1", 0)]
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from carewatch.domain.rulebook import Document
 from carewatch.domain.times import format_time, parse_time
-from support.envelopes import Event, event, message
+from support.envelopes import Event, csat, event, message
 
 GAPS = (0, 0, 1000, 7000, 61_000, 400_000, 10_800_000)
+DAYS_APART = (3_600_000, 40_000_000, 90_000_000, 300_000_000)
 DELAYS = (1000, 60_000, 500_000, 3_600_000)
 STATUSES = (
     *("open", "bot", "pending", "snoozed", "resolved", "resolved", "closed", "queued", "new"),
@@ -26,12 +27,26 @@ SIDES: tuple[dict[str, Any] | None, ...] = (
     *({"agent": "a1"}, {"agent": "a2"}, {"agent": None}, {"queue": "vip"}, {"queue": "sales"}),
     *({"queue": None}, {"agent": "a1", "queue": "sales"}, {"team": "t1"}, None),
 )
+NOTES = (
+    {"kind": "sentiment", "label": "positive", "model": "m", "model_version": "1"},
+    {"kind": "sentiment", "label": "negative", "model": "m"},
+    {"kind": "sentiment", "label": "negative"},
+    {"kind": "topic", "label": "billing"},
+    {"kind": "topic", "label": "delivery"},
+    {"kind": "language", "label": "en"},
+)
+PHASES = (
+    *("started", "ivr", "queued", "ringing", "answered", "answered", "held", "resumed", "missed"),
+    *("ended", "ended", "wrapup", "completed", "abandoned", "voicemail"),
+)
 TAGS = (
     {"added": ["spam"], "removed": []},
     {"added": [], "removed": ["spam"]},
     {"added": ["vip"], "removed": []},
     {"added": [], "removed": ["vip"]},
     {"all": ["vip"]},
+    {"added": ["x", "y"], "removed": []},
+    {"added": ["y"], "removed": ["x"]},
 )
 KINDS = (
     *("customer",) * 4,
@@ -39,12 +54,19 @@ KINDS = (
     *("note", "handoff", "assigned", "priority", "entered", "left", "opened", "deleted"),
     *("annotated", "tagged", "merged"),
 )
+MORE = (
+    *("noted", "noted", "surveyed", "rated", "call", "call", "summary", "clicked", "template"),
+    *("lost", "linked"),
+)
+"""What else there is to hear: of models, surveys, calls, bots, and who is the same customer."""
 
 
 def happens(r: Random, kind: str, at: int, number: int, keys: tuple[str, ...]) -> Event:
     """One event of a kind; `number` makes its id, and what it may refer to."""
     common: dict[str, Any] = {"id_": f"e{number:02}", "key": r.choice(keys)}
     named = {"key": f"m_e{r.randrange(number + 2):02}"}
+    if kind in MORE:
+        return happens_besides(r, kind, at, common, named)
     match kind:
         case "customer":
             return message(at, message=dict(r.choice(ASKS)), **common)
@@ -106,21 +128,73 @@ def happens(r: Random, kind: str, at: int, number: int, keys: tuple[str, ...]) -
             return event(kind_, at, actor="agent", tags=tags, priority=how, **common)
 
 
-@st.composite
-def streams(draw: st.DrawFn, *, most: int = 12) -> list[Event]:
-    """Events in order of arrival: late ones, ones stamped ahead, duplicates, two conversations.
+def happens_besides(
+    r: Random, kind: str, at: int, common: dict[str, Any], named: dict[str, Any]
+) -> Event:
+    """One event of what is said of messages and sessions, of calls, and of customers."""
+    match kind:
+        case "noted":
+            notes = r.sample(NOTES, r.randint(1, 2))
+            what = "message.annotated"
+            return event(what, at, actor="system", message=named, annotations=notes, **common)
+        case "surveyed":
+            asked = csat("requested", survey=r.choice(("s1", "s2", None)))
+            return event("conversation.survey_requested", at, actor="system", csat=asked, **common)
+        case "rated":
+            given = csat("answered", survey=r.choice(("s1", "s2", None)), score=r.randint(1, 5))
+            given["instrument"] = r.choice(("csat", "csat", "thumb", "nps"))
+            return event("conversation.rated", at, csat=given, **common)
+        case "call":
+            call = {
+                "call_key": r.choice(("k1", "k1", "k2")),
+                "phase": r.choice(PHASES),
+                "leg_key": r.choice((None, "l1", "l2")),
+                "direction": r.choice(("inbound", "inbound", "outbound")),
+            }
+            who: dict[str, Any] = {"actor": r.choice(("agent", "system"))}
+            who["actor_key"] = r.choice(("a1", "a2"))
+            return event("call.phase", at, call=call, **who, **common)
+        case "summary":
+            said = {name: 1000 * r.randint(0, 90) for name in ("talk_ms", "hold_ms", "acw_ms")}
+            said = r.choice((said, {"handle_ms": 77_000}, {"talk_ms": 5000}))
+            contact = {"replaces_key": r.choice(("k1", "k2", "k3")), "precision_ms": 1000}
+            return event(
+                "interaction.summary", at, actor="system", summary=contact | said, **common
+            )
+        case "clicked":
+            return message(at, message={"kind": "choice"}, **common)
+        case "template":
+            form = {"kind": "template"}
+            return message(at, actor="agent", actor_key="a1", message=form, **common)
+        case "lost":
+            lost = {"fallback": r.random() < 0.5}
+            return message(at, actor="bot", actor_key="b1", message=lost, **common)
+        case _:
+            refs = [{"system": "crm", "kind": "customer", "key": r.choice(("u1", "u2", "u_c1"))}]
+            who_ = event("customer.linked", at, id_=common["id_"], key="customer:u3")
+            who_["data"]["external_refs"] = refs
+            who_["data"]["customer_key"] = "u3"
+            return who_
+
+
+def story(r: Random, most: int) -> list[Event]:
+    """Events in order of arrival: late ones, ones stamped ahead, duplicates, a few conversations.
 
     Merges have instants of their own: in which order two hand-overs of one instant are told
     depends on ids that only their writer knows.
     """
-    r = draw(st.randoms(use_true_random=False))
-    keys = r.choice((("c1",), ("c1",), ("c1", "c2")))
+    keys = r.choice((("c1",), ("c1",), ("c1", "c2"), ("c1", "c2", "c3", "c4")))
+    shared = r.random() < 0.7
+    kinds = KINDS if r.random() < 0.4 else (*KINDS, *MORE, *MORE)
+    gaps = GAPS if r.random() < 0.7 else (*GAPS, *DAYS_APART)
     events: list[Event] = []
     at = 0
-    for number in range(draw(st.integers(1, most))):
-        kind = r.choice(KINDS)
-        at += r.choice(GAPS) + (1 if kind == "merged" else 0)
+    for number in range(most):
+        kind = r.choice(kinds)
+        at += r.choice(gaps) + (1 if kind == "merged" else 0)
         told = happens(r, kind, at, number, keys)
+        if shared and kind != "linked":
+            told["data"]["customer_key"] = "u1" if told["partitionkey"] in ("c1", "c2") else "u2"
         at += 1 if kind == "merged" else 0
         sent = parse_time(told["time"])
         chance = r.random()
@@ -133,6 +207,12 @@ def streams(draw: st.DrawFn, *, most: int = 12) -> list[Event]:
             late = parse_time(told["recordedtime"]) + r.choice(DELAYS)
             events.append(told | {"recordedtime": format_time(late)})
     return sorted(events, key=lambda one: (parse_time(one["recordedtime"]), one["id"]))
+
+
+@st.composite
+def streams(draw: st.DrawFn, *, most: int = 12) -> list[Event]:
+    """Stories of at most so many events."""
+    return story(draw(st.randoms(use_true_random=False)), draw(st.integers(1, most)))
 
 
 LENGTHS = ("30s", "1m", "5m", "7m", "10m", "1h", "3h", "30h")
@@ -165,8 +245,12 @@ OPEN: tuple[list[str], ...] = (
 
 @st.composite
 def rules(draw: st.DrawFn) -> Document:
+    """Any rulebook."""
+    return rulebook(draw(st.randoms(use_true_random=False)))
+
+
+def rulebook(r: Random) -> Document:
     """A rulebook: policies in versions, schedules, a tenant's days and hours, channel profiles."""
-    r = draw(st.randoms(use_true_random=False))
     names = r.choice(((), ("s0",), ("s0", "s1")))
     schedules = [one for name in names for one in _hours(r, name)]
     count = r.choice((0, 1, 1, 2, 3))
@@ -193,6 +277,9 @@ def _tenant(r: Random, schedules: tuple[str, ...]) -> dict[str, Any]:
     said: dict[str, Any] = {"timezone": r.choice(ZONES), "day_starts_at": starts_at}
     if schedules and r.random() < 0.6:
         said["schedule"] = schedules[0]
+    if r.random() < 0.4:
+        first, answer = r.sample(LENGTHS, 2), r.sample(("5s", "20s", "10m"), 2)
+        said["within"] = {"first_reply": first, "queue_answer": answer}
     if schedules and r.random() < 0.4:
         said["queues"] = {"vip": {"schedule": r.choice((*schedules, "24x7"))}}
     return said
@@ -209,6 +296,7 @@ def _channels(r: Random) -> dict[str, Any]:
         "implicit_queue": r.random() < 0.7,
         "reopen_within": r.choice(("30m", "72h")),
         "short_abandon": r.choice(("5s", "2m")),
+        "handle_time": r.choice(("activity", "agent_work", "open", "phases")),
     }
     profile = {name: own[name] for name in r.sample(sorted(own), 3)}
     return {"profiles": {"own": profile}, "accounts": {"pn-1": "own"}}

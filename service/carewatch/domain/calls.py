@@ -85,9 +85,12 @@ def _is_contact(call: Call) -> bool:
 
 
 def _missed(step: Step, call: Call, event: CallPhase) -> Call:
-    """An agent was offered the call and did not take it, once per offer."""
+    """An agent was offered the call and did not take it, once per offer.
+
+    Where neither a leg nor an agent is named, nobody took the call and nobody was offered it.
+    """
     offer = (event.leg, event.agent)
-    if offer in call.missed or len(call.missed) >= LEGS_KEPT:
+    if offer == (None, None) or offer in call.missed or len(call.missed) >= LEGS_KEPT:
         return call
     step.say(Tally(replace(step.labels(), agent=event.agent), "agent_non_response", step.at))
     return replace(call, missed=(*call.missed, offer))

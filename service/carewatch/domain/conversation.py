@@ -87,6 +87,7 @@ class Session(msgspec.Struct, array_like=True):
     promised: bool = False  # an SLA clock was told in it
     breached: bool = False
     passed_on: bool = False  # it went to another team
+    people_since: int = 0  # when the bot last gave it back to people
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):

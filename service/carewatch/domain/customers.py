@@ -106,10 +106,22 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
             self.contacts = kept + rest[-CONTACTS_KEPT:]
 
     def into(self, one: Known, most_hops: int) -> str | None:
-        """To whom a contact is passed on; None: it is this customer's (E23)."""
-        if one.hops >= most_hops:
+        """To whom a contact is passed on; None: it is this customer's (E23).
+
+        All of a session goes with its opening: what began before a link ends before it, too.
+        """
+        if not self.links or one.hops >= most_hops:
             return None
-        return next((link.into for link in reversed(self.links) if link.at <= one.at), None)
+        began = min((other.at for other in self.contacts if _opens(other, one)), default=one.at)
+        return next((link.into for link in reversed(self.links) if link.at <= began), None)
+
+
+def _opens(opening: Known, one: Known) -> bool:
+    """Whether it is the opening of the session that a contact is about; nobody opens by writing."""
+    mine = (one.conversation, one.contact.labels.session, one.contact.labels.channel)
+    theirs = (opening.conversation, opening.contact.labels.session, opening.contact.labels.channel)
+    begins = opening.contact.act in ("opened", "reopened") and opening.times > 0
+    return begins and mine == theirs and one.contact.act != "wrote"
 
 
 class Place(NamedTuple):

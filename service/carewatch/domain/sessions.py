@@ -126,7 +126,8 @@ def end_session(
         outcome = "closed_unanswered"
     obligations.session_ended(step, ending, outcome, resolver)
     queues.end_with_session(step, abandoned=by_customer or ending == "idle")
-    if outcome == "closed_unanswered" and state.turn is not None:
+    unanswered = outcome == "closed_unanswered" and state.turn is not None
+    if unanswered and ending == "resolved":
         step.count("closed_without_reply")
     turns.drop_turn(step, outcome)
     _sum_up(step, session)
@@ -243,7 +244,10 @@ def bot_takes(step: Step) -> None:
 
 def people_take(step: Step) -> None:
     """The bot no longer has the conversation (R21)."""
-    step.state.bot_has = False
+    state = step.state
+    if state.bot_has and state.session is not None:
+        state.session.people_since = step.at
+    state.bot_has = False
 
 
 def _tell(

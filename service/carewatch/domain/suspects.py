@@ -23,12 +23,12 @@ Suspects = dict[_Clock, int]
 
 def suspects(state: Conversation) -> Suspects:
     """Those of now."""
-    turn = state.turn
-    if turn is None or state.bot_has:
+    turn, session = state.turn, state.session
+    if turn is None or session is None or state.bot_has:
         return {}
     return {
         _Clock(owed.instance.promise.policy, owed.target, owed.cycle): max(
-            owed.spans[-1].since, turn.started_at
+            owed.spans[-1].since, turn.started_at, session.people_since
         )
         for owed in state.obligations
         if owed.instance is not None and owed.spans[-1].paused

@@ -95,7 +95,8 @@ class Arrivals:
 
     steps: list[Step] = field(default_factory=list)
     clock: int = 0
-    late_changes: int = 0
+    late_changes: list[Event] = field(default_factory=list)
+    """Deletions and annotations of messages that are final (R6a): they change nothing."""
 
     @property
     def events(self) -> list[Event]:
@@ -112,17 +113,26 @@ class Arrivals:
         if len(told) > MOST and told.index(mine) < len(told) - MOST:
             return "history_full"
         if event.type in CHANGES and self._is_final(event, told, clock):
-            self.late_changes += 1
+            self.late_changes.append(event)
             return None
+        if event.type in CHANGES and self._is_unknown(event):
+            self.late_changes.append(event)  # and is remembered: the message may still come
         self.clock = clock
         self.steps.append(Step(event, tick, clock, number))
         return None
 
     def _is_final(self, change: Event, told: Sequence[Told], clock: int) -> bool:
         """R6a: the message that is deleted or annotated is older than what history keeps."""
-        key = change.section("message").get("key")
-        return any(
-            clock - one.at > KEPT
-            for one in told
-            if one.event.type == "care.message.created" and one.data["message"]["key"] == key
-        )
+        return any(clock - one.at > KEPT for one in told if _is_message(one, change))
+
+    def _is_unknown(self, change: Event) -> bool:
+        """Nobody knows the message, and something was older than what history keeps already."""
+        told = sorted_story(self.events)
+        known = any(_is_message(one, change) for one in told)
+        return not known and any(self.clock - one.at > KEPT for one in told)
+
+
+def _is_message(told: Told, change: Event) -> bool:
+    """Whether this is the message that is deleted or annotated."""
+    written = told.event.type == "care.message.created"
+    return written and told.data["message"]["key"] == change.section("message").get("key")

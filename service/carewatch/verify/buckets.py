@@ -1,5 +1,6 @@
 """Distributions as points write them (W5, W9): log-linear buckets, nearest rank, integers only."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -27,21 +28,28 @@ def bounds(index: int) -> tuple[int, int]:
     return least, least + (1 << shift) - 1
 
 
-def summary(values: Sequence[int], *, exact: bool, classic: bool) -> dict[str, Any]:
-    """The fields of a distribution. `exact`: min and max themselves (gross), else the bounds of
-    the outermost buckets, since a withdrawn value leaves no other trace (net)."""
-    counted = Counter(map(bucket, values))
-    indexes = sorted(counted)
-    fields: dict[str, Any] = {"count": len(values), "sum_ms": sum(values)}
-    fields["min_ms"] = fields["max_ms"] = None
+def summary(
+    values: Counter[int], *, exact: bool, classic: bool, timed: bool = True
+) -> dict[str, Any]:
+    """The fields of a distribution, `_ms` if its values are times. `exact`: min and max themselves
+    (gross), else the bounds of the outermost buckets, since a withdrawn value leaves no other
+    trace (net)."""
+    values = +values
+    counted: Counter[int] = Counter()
+    for value, times in values.items():
+        counted[bucket(value)] += times
+    indexes, count = sorted(counted), counted.total()
+    said: dict[str, Any] = {"sum": sum(value * times for value, times in values.items())}
+    said["min"] = said["max"] = None
     if values:
-        fields["min_ms"] = min(values) if exact else bounds(indexes[0])[0]
-        fields["max_ms"] = max(values) if exact else bounds(indexes[-1])[1]
+        said["min"] = min(values) if exact else bounds(indexes[0])[0]
+        said["max"] = max(values) if exact else bounds(indexes[-1])[1]
     for percent in PERCENTILES:
-        fields[f"p{percent}_ms"] = _percentile(counted, len(values), percent)
-    fields["buckets"] = [[index, counted[index]] for index in indexes]
+        said[f"p{percent}"] = _percentile(counted, count, percent)
+    fields = {f"{name}_ms" if timed else name: value for name, value in said.items()}
+    fields |= {"count": count, "buckets": [[index, counted[index]] for index in indexes]}
     if classic:
-        fields["classic"] = _classic(values)
+        fields["classic"] = ages(list(values.elements()))
     return fields
 
 
@@ -56,11 +64,9 @@ def _percentile(counted: Counter[int], total: int, percent: int) -> int | None:
     return None
 
 
-def _classic(values: Sequence[int]) -> list[int]:
+def ages(values: Sequence[int]) -> list[int]:
+    """How many lie up to each bound of layout B and above the one before, and beyond all."""
     counts = [0] * (len(CLASSIC_S) + 1)
     for value in values:
-        place = next(
-            (n for n, bound in enumerate(CLASSIC_S) if value <= bound * 1000), len(CLASSIC_S)
-        )
-        counts[place] += 1
+        counts[bisect_left(CLASSIC_S, -(-value // 1000))] += 1
     return counts

@@ -13,9 +13,11 @@ from carewatch.verify.state import (
     Labels,
     Moment,
     Session,
+    Span,
     Stay,
     Told,
     Turn,
+    in_hours,
 )
 
 
@@ -53,6 +55,11 @@ class Chronicle:
         self._credited: str | None = None
         self._stated: str | None = None
         self._written_since = False
+        self._opened_at = 0
+        self._heard = True
+        self._notes: tuple[dict[str, Any], ...] = ()
+        self._note_of: str | None = None
+        self.stays: list[Stay] = []
 
     @property
     def _now(self) -> int:
@@ -97,31 +104,37 @@ class Chronicle:
         outcome: str | None = None,
         queue: str | None = None,
     ) -> None:
-        self._write(metric, start, [(start, self._now)], agent, outcome, queue)
+        spent = [self._span(start, self.labels.queue if queue is None else queue)]
+        self._write(metric, start, spent, agent, outcome, queue)
 
-    def _sum(self, metric: str, session: Session, spans: list[tuple[int, int]]) -> None:
+    def _sum(self, metric: str, session: Session, spans: list[Span]) -> None:
+        """The end has a schedule, too, or there is no business time (C5)."""
+        spans = [*spans, self._span(self._now, self.labels.queue)]
         self._write(metric, session.opened_at, spans, self.labels.agent, None, None)
+
+    def _span(self, start: int, queue: str) -> Span:
+        """A span that ends now."""
+        hours = self._books.at(self._now).hours_of(self.labels.tenant, queue)
+        business = None if hours is None else hours.elapsed(start, self._now)
+        return Span(start, self._now, business)
 
     def _write(
         self,
         metric: str,
         start: int,
-        spans: list[tuple[int, int]],
+        spans: list[Span],
         agent: str | None,
         outcome: str | None,
         queue: str | None,
     ) -> None:
         number = self._sessions
         content = self._base(number, agent, queue)
-        hours = self._books.at(self._now).hours_of(content["tenant"], content["queue"])
         content |= {
             "metric": metric,
             "started_at": written(start),
             "ended_at": written(self._now),
-            "calendar_ms": sum(end - since for since, end in spans),
-            "business_ms": None
-            if hours is None
-            else sum(hours.elapsed(since, end) for since, end in spans),
+            "calendar_ms": sum(one.calendar for one in spans),
+            "business_ms": in_hours(spans),
         }
         if outcome is not None:
             content["outcome"] = outcome
@@ -135,12 +148,16 @@ class Chronicle:
         self.counts.append(counted)
         return counted
 
-    def _count_message(self, direction: str, who: str, key: str) -> None:
+    def _count_message(self, direction: str, who: str, key: str, agent: str | None = None) -> None:
         """R19: a message that is deleted counts no more, even if its deletion is stamped before."""
         if key in self._deleted_keys:
             return
         counted = Count(
-            "messages", self._now, self.labels, (("author", who), ("direction", direction))
+            "messages",
+            self._now,
+            self.labels,
+            (("author", who), ("direction", direction)),
+            agent=agent,
         )
         self.counts.append(counted)
         self._messages[key] = counted
@@ -172,5 +189,11 @@ class Chronicle:
                 self._language,
                 None if session is None else session.initiated_by,
                 None if self.turn is None else (self.turn.start, self.turn.first),
+                self.status,
+                self.bot_has,
+                session.opened_at if session is not None else self._opened_at,
+                self._heard,
+                self._notes,
+                self._note_of,
             )
         )

@@ -61,10 +61,10 @@ def _begins(target: str, start: str, moment: Moment) -> bool:
         case "first_reply" if start == "created":
             return bool({"opened", "reopened"} & set(marks)) and moment.awaits_first
         case "first_reply" if start == "handoff":
-            return "handoff" in marks and turn is not None and turn[1]
-        case "first_reply" if start == "assignment":
             # Before anybody asks, too: the first answer of a new contact is owed from then on.
-            # Who was assigned before the contact owes it from the question on.
+            return "handoff" in marks and (turn[1] if turn is not None else moment.awaits_first)
+        case "first_reply" if start == "assignment":
+            # Likewise. Who was assigned before the contact owes it from the question on.
             owed = turn[1] if turn is not None else moment.awaits_first
             asked = "turn" in marks and moment.labels.agent is not None
             return ("assigned" in marks or asked) and owed

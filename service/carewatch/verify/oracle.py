@@ -9,11 +9,13 @@ from typing import Any
 
 from carewatch.verify.admission import Control, Dead, Event, Unsaid, admit
 from carewatch.verify.arrivals import Arrivals, Step, sorted_story, stamped
+from carewatch.verify.customers import Customers, Saying
 from carewatch.verify.days import days
-from carewatch.verify.history import Labels, Tick, changes
+from carewatch.verify.gauges import Gauges
+from carewatch.verify.history import History, Labels, Tick
 from carewatch.verify.instants import BEGINNING, DAY, instant, written
 from carewatch.verify.points import Key as PointKey
-from carewatch.verify.points import Points, add_gauges, plain
+from carewatch.verify.points import Points, plain
 from carewatch.verify.promises import Promises
 from carewatch.verify.rulebook import Rulebook, Rulebooks, read_rulebook
 from carewatch.verify.state import Handed
@@ -25,6 +27,7 @@ Key = tuple[str, str]
 REMEMBERED = 7 * DAY
 """How long the id of an event is known (R2), by the log clock of its partition."""
 
+LINKED = "care.customer.linked"
 NO_CONVERSATION = ("care.customer.linked", "care.customer.erased", "care.agent.state_changed")
 INHERITED = "care.conversation.turn_inherited"
 MERGED = "care.conversation.merged"
@@ -62,6 +65,8 @@ class Oracle:
         self.dead_at: list[int] = []
         self.every_second = False
         self.duplicates: list[Event] = []
+        self.others: list[Event] = []
+        self.links: list[tuple[str, str, str, int]] = []
         self._stories: dict[Key, Story] = {}
         self._inherited: dict[Key, list[Step]] = {}
         self._number = 0
@@ -94,7 +99,7 @@ class Oracle:
         if isinstance(read, Control):
             self._control(partition, read)
             return
-        if read.type in NO_CONVERSATION or (read.type == INHERITED and self._derive):
+        if read.type == INHERITED and self._derive:
             return
         name = (read.source, read.id)
         self.known.add(name)
@@ -103,12 +108,24 @@ class Oracle:
             self.duplicates.append(read)
             return
         source.seen[name] = source.log_clock
+        if read.type == LINKED:
+            self._link(read)
+        if read.type in NO_CONVERSATION:
+            self.others.append(read)
+            return
         self.partition_of.setdefault(read.conversation, partition)
         arrivals = self.conversations.setdefault(read.conversation, Arrivals())
         self._number += 1
         refused = arrivals.take(read, source.tick, self._number)
         if refused is not None:
             self.late.append((refused, read))
+
+    def _link(self, read: Event) -> None:
+        """Other keys turn out to be those of a customer (E23)."""
+        tenant, customer = read.data["tenant"], read.data.get("customer_key")
+        for other in read.data.get("external_refs") or ():
+            if customer is not None and other["kind"] == "customer":
+                self.links.append((tenant, customer, other["key"], stamped(read)))
 
     def tick(self, partition: int, at: int) -> None:
         """The clock of a partition reaches an instant, as by a `care.tick`."""
@@ -161,6 +178,10 @@ class Oracle:
         own = self.conversations[key].clock if key in self.conversations else 0
         return max(own, self.sources[partition].tick)
 
+    def _tick_of(self, key: Key) -> int:
+        """The newest tick of the partition of a conversation."""
+        return self.sources[self.partition_of.get(key, min(self.sources))].tick
+
     def _story(self, key: Key) -> Story:
         events = [one.event for one in self.steps(key)]
         return Story(sorted_story(events), self.clock(key), self._books)
@@ -200,15 +221,24 @@ class Oracle:
     def points(self) -> dict[PointKey, dict[str, Any]]:
         """The metric points that must stand, without revision and pane."""
         stories = self.stories()
-        points = Points(days(self._books))
+        day, lateness = days(self._books), self._books.most_lateness()
+        points, gauges, customers = Points(day, lateness), Gauges(), Customers(day)
+        for link in self.links:
+            customers.link(*link)
+        sayings: list[Saying] = []
         for key, story in stories.items():
             steps, clock = self.steps(key), self.clock(key)
             tick = self._ticks(key)
-            for change in changes(steps, clock, self._books, tick):
+            history = History(steps, clock, self._books, tick)
+            for change in history.changes:
                 points.add(change)
-            add_gauges(points, story, self.transitions(key))
+            name = "/".join(key)
+            sayings += [(at, name, said, late) for at, said, late in history.sayings]
+            gauges.add(story, self.transitions(key), self._tick_of(key))
+        for change in customers.changes(sayings):
+            points.add(change)
         self._pipeline(points)
-        return points.stand(min(one.log_clock for one in self.sources.values()))
+        return points.stand(min(one.log_clock for one in self.sources.values())) | gauges.stand()
 
     def _pipeline(self, points: Points) -> None:
         """Counts of what happened to records, at their arrival (5.6)."""
@@ -219,9 +249,15 @@ class Oracle:
         for at in self.dead_at:
             points.count("dead_events", plain("none", "none"), at)
         for arrivals in self.conversations.values():
-            for event in arrivals.events:
-                if stamped(event) != event.time or event.data.get("time_original"):
-                    points.count("clamped_future", _of(event), stamped(event))
+            for event in arrivals.late_changes:
+                points.count("late_changes", _of(event), event.recorded)
+            self._clamped(points, arrivals.events)
+        self._clamped(points, self.others)
+
+    def _clamped(self, points: Points, events: Iterable[Event]) -> None:
+        for event in events:
+            if stamped(event) != event.time or event.data.get("time_original"):
+                points.count("clamped_future", _of(event), stamped(event))
 
     def _ticks(self, key: Key) -> Tick:
         """The first tick after an instant, of the partition of a conversation."""

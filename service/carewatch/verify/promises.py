@@ -114,7 +114,8 @@ class Promises:
         closes = "cancel"
         if instance.term is not None and instance.target in REPLIES:
             closes = instance.term.option("close", "unanswered", "cancel")
-        resolved = "end:resolved" in moment.marks and stop.reason == "closed_unanswered"
+        closed = {"end:resolved", "end:closed"} & set(moment.marks)
+        resolved = bool(closed) and stop.reason == "closed_unanswered"
         if resolved and closes == "keep":
             return False
         if resolved and closes == "fulfil":

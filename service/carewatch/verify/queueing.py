@@ -16,7 +16,8 @@ class Queueing(Chronicle):
 
     def _begin_stay(self, *, explicit: bool, start: int | None = None) -> None:
         since = self._now if start is None else start
-        self.stay = Stay(since, self.labels.queue, explicit)
+        self.stay = Stay(since, self.labels.queue, explicit, began=self._now)
+        self.stays.append(self.stay)
         if explicit:
             self._marks.append("stay")
         self.stay.counted = self._count("queue_offered", at=since)
@@ -25,6 +26,8 @@ class Queueing(Chronicle):
         """Q3, Q5: the stay was none; it was not offered either."""
         if self.stay is not None and self.stay.counted is not None:
             self.counts.remove(self.stay.counted)
+        if self.stay is not None:
+            self.stays = [one for one in self.stays if one is not self.stay]
         self.stay = None
 
     def _leave_queue(self, outcome: str, agent: str | None, over: str | None = None) -> None:
@@ -34,12 +37,14 @@ class Queueing(Chronicle):
         if stay is None:
             return
         self.stay = None
+        stay.ended, stay.outcome, stay.left = self._now, outcome, self.labels
         if stay.explicit:
             self._marks.append(f"left:{over if over in ('spam', 'merged') else outcome}")
         self._sample("queue_wait_time", stay.start, agent=agent, outcome=outcome, queue=stay.queue)
         if outcome == "abandoned":
             self._count("queue_abandoned", queue=stay.queue)
             if self._now - stay.start <= self._profile.short_abandon:
+                stay.short = True
                 self._count("short_abandons", queue=stay.queue)
 
     def _leave_unanswered(self, *, by_customer: bool, over: str | None = None) -> None:
@@ -65,8 +70,14 @@ class Queueing(Chronicle):
         stay = self.stay
         if stay is not None and stay.explicit and stay.queue == said["name"]:
             self._leave_queue(said.get("outcome") or "flow_out", self.labels.agent)
+        else:
+            self._ignore()
+
+    def _ignore(self) -> None:
+        """The event fits nothing, and is counted as such (Q1, R16)."""
+        self._count("ignored_events", plain=True)
 
     def _bot_takes(self) -> None:
         self.bot_has = True
-        if self.stay is not None and not self.stay.explicit:
-            self.stay.suspended = True
+        if self.stay is not None and not self.stay.explicit and not self.stay.suspended:
+            self.stay.suspended_at = self._now

@@ -26,14 +26,15 @@ class Profile:
     implicit_queue: bool
     reopen_within: int = 72 * HOUR
     short_abandon: int = 5000
+    handle_time: str = "activity"
 
 
 SHIPPED = {
     PRIVATE: Profile(24 * HOUR, True, 10 * MINUTE, True),
-    SOCIAL: Profile(None, False, 60 * MINUTE, True),
+    SOCIAL: Profile(None, False, 60 * MINUTE, True, handle_time="open"),
     WEB: Profile(15 * MINUTE, True, 2 * MINUTE, True),
-    EMAIL: Profile(None, True, 60 * MINUTE, True),
-    VOICE: Profile(None, True, 2 * MINUTE, False),
+    EMAIL: Profile(None, True, 60 * MINUTE, True, handle_time="agent_work"),
+    VOICE: Profile(None, True, 2 * MINUTE, False, handle_time="phases"),
 }
 OF_CHANNEL = {"web": WEB, "email": EMAIL, "voice": VOICE}
 """All other channels are private messaging."""
@@ -81,6 +82,7 @@ class Rulebook:
             own.get("implicit_queue", base.implicit_queue),
             length(own["reopen_within"]) if "reopen_within" in own else base.reopen_within,
             length(own["short_abandon"]) if "short_abandon" in own else base.short_abandon,
+            own.get("handle_time") or base.handle_time,
         )
 
     def tenant(self, tenant: str) -> dict[str, Any]:
@@ -131,6 +133,16 @@ class Rulebooks:
     def __init__(self, books: Sequence[Rulebook]) -> None:
         nothing = read_rulebook(0, BEGINNING, {})
         self.books = [nothing, *sorted(books, key=lambda one: (one.effective_at, one.number))]
+
+    def most_lateness(self) -> int:
+        """The longest `window_lateness` of any profile in any rulebook."""
+        own = (
+            length(profile["window_lateness"])
+            for book in self.books
+            for profile in book.document.get("channels", {}).get("profiles", {}).values()
+            if profile.get("window_lateness")
+        )
+        return max(*(one.window_lateness for one in SHIPPED.values()), *own)
 
     def at(self, at: int) -> Rulebook:
         """The rulebook with the greatest `effective_at` not after `at`."""

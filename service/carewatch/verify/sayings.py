@@ -12,6 +12,47 @@ EXCLUDING = frozenset({"spam", "blocked", "test"})
 """Tags while which nothing of a conversation counts (E20)."""
 
 
+SATISFACTION = ("csat", "thumb")
+"""What asks for satisfaction; effort and loyalty are other questions (R11)."""
+
+SPENT = ("talk_ms", "hold_ms", "acw_ms", "handle_ms")
+HEARD_OF_MODELS = ("sentiment", "topic", "language")
+
+
+def has_effect(event: Event) -> bool:
+    """Whether an event can change anything (R1): else it is as if it had not been told."""
+    if event.data.get("priority") is not None:
+        return True
+    match event.type:
+        case "care.other" | "care.message.status" | "care.message.reacted":
+            return False
+        case "care.message.annotated" | "care.message.updated":
+            kinds = {one["kind"] for one in event.data.get("annotations") or ()}
+            asks = event.section("message").get("needs_reply") is not None
+            return asks or bool(kinds & set(HEARD_OF_MODELS))
+        case "care.conversation.survey_requested":
+            return event.section("csat").get("instrument") in SATISFACTION
+        case "care.conversation.rated":
+            return score(event) is not None
+        case "care.interaction.summary":
+            return any(event.section("summary").get(name) is not None for name in SPENT)
+        case _:
+            return True
+
+
+def score(event: Event) -> int | None:
+    """A rating from 0 to 1000; None if the event brings none of satisfaction, on its scale."""
+    csat = event.section("csat")
+    if csat.get("instrument") not in SATISFACTION or csat.get("phase") != "answered":
+        return None
+    low, high, found = csat["scale_min"], csat["scale_max"], csat.get("score")
+    if found is None:
+        low, high, found = 0, 1000, csat.get("score_norm")
+    if found is None or not low <= found <= high or low == high:
+        return None
+    return int((2000 * (found - low) + (high - low)) // (2 * (high - low)))
+
+
 def tags_after(before: frozenset[str], said: dict[str, Any]) -> frozenset[str]:
     """The tags after an event that says `all` of them, or what was added and removed."""
     if said.get("all") is not None:
@@ -29,6 +70,32 @@ def excluded(events: Sequence[Told]) -> set[int]:
         if told.event.type == "care.conversation.tagged":
             tags = tags_after(tags, told.event.section("tags"))
     return unheard
+
+
+def notes(events: Sequence[Told]) -> dict[int, tuple[tuple[dict[str, Any], ...], str | None]]:
+    """What models say in each annotation of a message that is known, and who wrote the message.
+
+    Of each kind the last word counts; what is said of a message that nobody knows says nothing.
+    """
+    unheard = excluded(events)
+    authors = {
+        one.event.section("message")["key"]: author(one.event)
+        for one in reversed(events)
+        if one.event.type == "care.message.created"
+    }
+    said_later: set[tuple[str, str]] = set()
+    found: dict[int, tuple[tuple[dict[str, Any], ...], str | None]] = {}
+    for told in reversed(events):
+        named = told.event.type in ("care.message.annotated", "care.message.updated")
+        key = str(told.event.section("message").get("key"))
+        if not named or id(told.event) in unheard:
+            continue
+        mine = tuple(told.data.get("annotations") or ())
+        if key in authors:
+            last = tuple(one for one in mine if (key, one["kind"]) not in said_later)
+            found[id(told.event)] = last, authors[key]
+        said_later |= {(key, one["kind"]) for one in mine}
+    return found
 
 
 def newest_revisions(events: Sequence[Told]) -> dict[tuple[str, int], int]:
@@ -50,6 +117,8 @@ def author(event: Event) -> str:
         return "note"
     if kind == "customer" or (kind == "unknown" and direction == "inbound"):
         return "customer"
+    if direction == "inbound":
+        return "system"
     if kind == "bot":
         return "bot"
     echo = message.get("is_echo") and (kind == "unknown" or not event.data["actor"].get("key"))

@@ -7,7 +7,7 @@ from carewatch.verify.admission import Event
 from carewatch.verify.instants import DAY
 from carewatch.verify.queueing import Queueing
 from carewatch.verify.rulebook import Rulebooks
-from carewatch.verify.state import Case, Fact, Session, Turn
+from carewatch.verify.state import Call, Case, Count, Fact, Session, Turn
 
 SPANS = {
     "requester_wait_time": ("new", "bot", "queued", "open", "snoozed"),
@@ -16,6 +16,8 @@ SPANS = {
     "on_hold_time": ("snoozed",),
 }
 """Which statuses the times that are summed up per session hold (5.2)."""
+
+MOST_ASKED = 128
 
 
 class Sessions(Queueing):
@@ -35,6 +37,8 @@ class Sessions(Queueing):
         self._public_at: int | None = None
         self._free_since = 0
         self._unseen_by_bot: set[str] = set()
+        self._calls: dict[str, Call] = {}
+        self.sessions: list[Session] = []
 
     def _open(self, status: str, initiated_by: str | None = None) -> Session:
         """R12-R14: a session opens; reopened if the last one was resolved not long ago."""
@@ -42,10 +46,12 @@ class Sessions(Queueing):
         again = self._resolved_at is not None and self._now - self._resolved_at <= within
         if self.case is None or not again:
             self.case = Case(self._now)
+            self._topics = frozenset()
             if not self._assigned_since_end:
                 self.labels = replace(self.labels, agent=None)
                 self._agent_since, self._agent_new = None, False
         self._sessions += 1
+        self._opened_at = self._now
         self.session = Session(
             self._sessions,
             self._now,
@@ -54,6 +60,7 @@ class Sessions(Queueing):
             assigned_at_opening=self.labels.agent is not None,
             status_since=self._now,
         )
+        self.sessions.append(self.session)
         self.status = status
         self._marks.append("reopened" if again else "opened")
         if again and self._full is not None:
@@ -78,6 +85,22 @@ class Sessions(Queueing):
             self.counts.remove(self.turn.counted)
             self.turn.counted = None
 
+    def _ask(self, turn: Turn, key: str) -> None:
+        """A message that needs a reply waits in a turn; of one turn the first 128 count (5.1)."""
+        asked = Count("message_response_rate", self._now, self.labels, n=0, d=1)
+        if sum(one is not None for one in turn.waiting.values()) >= MOST_ASKED:
+            asked = replace(asked, d=0)
+        else:
+            self.counts.append(asked)
+        turn.waiting[key] = asked
+
+    def _unask(self) -> None:
+        """The turn was none that needed an answer here, and so were its messages."""
+        self._uncount_turn()
+        for asked in () if self.turn is None else self.turn.waiting.values():
+            if asked is not None and asked.d:
+                self.counts.append(replace(asked, sign=-1, told=self._now))
+
     def _recount_turn(self, start: int) -> None:
         """The turn began earlier than was known: it counts there (anchor: opening)."""
         if self.turn is not None and self.turn.counted is not None:
@@ -92,7 +115,7 @@ class Sessions(Queueing):
             return
         if outcome == "no_reply_needed":
             self._count("marked_complete")
-            self._uncount_turn()
+            self._unask()
         self._marks.append(f"turn_over:{outcome}")
         self.turn = None
 
@@ -138,6 +161,8 @@ class Sessions(Queueing):
                 self._sample("human_resolution_time", session.last_handoff_at, agent=agent)
         self._session_fact(transition, reason, session, agent)
         self.session, self.status, self.bot_has = None, None, False
+        for call in self._calls.values():
+            call.over = True
         self._unseen_by_bot.clear()
         self._public_at = None
 
@@ -157,7 +182,8 @@ class Sessions(Queueing):
     def _spend_status(self) -> None:
         session = self.session
         if session is not None and self.status is not None:
-            session.spans.setdefault(self.status, []).append((session.status_since, self._now))
+            span = self._span(session.status_since, self.labels.queue)
+            session.spans.setdefault(self.status, []).append(span)
             session.status_since = self._now
 
     @property
@@ -181,6 +207,7 @@ class Sessions(Queueing):
         at = max(self._public_at + gap.idle_gap, self._free_since)
         if at < until:
             self._event, self._marks, self._timer_at, self._credited = None, [], at, None
+            self._notes, self._note_of, self._heard = (), None, True
             self._end("closed", "idle", None)
             self._remember(None)
 
@@ -196,7 +223,8 @@ class Sessions(Queueing):
         stay = self.stay
         if stay is not None and stay.suspended:
             self._discard()
-        if self.turn is None:
+        on_the_phone = any(not call.over for call in self._calls.values())
+        if self.turn is None and not on_the_phone:
             # The hand-off keeps the turn open, whatever becomes of messages that follow (E3).
             self._open_turn(self._now).waiting["the hand-off"] = None
         if self.labels.agent is None and self._implicit and self.stay is None:
@@ -216,13 +244,16 @@ class Sessions(Queueing):
         self._sample("reply_time", turn.start, agent=agent)
         name = "first_response_time" if turn.first else "next_reply_time"
         self._sample(name, turn.start, agent=agent)
-        session.waits.append((turn.start, self._now))
+        session.waits.append(self._span(turn.start, self.labels.queue))
         if self._now - turn.start <= DAY and turn.counted is not None:
-            self.counts.append(replace(turn.counted, metric="turns_answered_24h"))
+            answered = replace(turn.counted, metric="turns_answered_24h", told=self._now)
+            self.counts.append(answered)
         for asked in turn.waiting.values():
-            if asked is not None and self._now - asked.at <= DAY:
+            if asked is not None and asked.d and self._now - asked.at <= DAY:
                 # Like the turn, it counts with the question, not with the answer (anchor o).
-                self.counts.append(asked)
+                self.counts.append(
+                    replace(asked, metric="messages_answered", n=1, d=0, told=self._now)
+                )
         self._marks.append("answered")
         self.turn = None
 

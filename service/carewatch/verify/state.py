@@ -1,6 +1,7 @@
 """What a story remembers while it is told, and what it writes down."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from carewatch.verify.admission import Event
@@ -46,7 +47,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Something that is counted (section 5): +1 for a metric at an instant."""
+    """Something that is counted or measured (section 5), for a metric at an instant."""
 
     metric: str
     at: int
@@ -54,6 +55,20 @@ class Count:
     further: tuple[tuple[str, str], ...] = ()
     plain: bool = False
     """Counted per tenant and channel only."""
+    n: int = 1
+    """How much: of a count or ratio; of a distribution the value."""
+    d: int = 0
+    """Of a ratio: of how many."""
+    business: int | None = None
+    """Of a duration: its length in open hours, None without a schedule."""
+    told: int | None = None
+    """When it became so; None: at its instant."""
+    sign: int = 1
+    """-1: what had been counted turned out to be none."""
+    agent: str | None = None
+    tags: frozenset[str] = frozenset()
+    topics: frozenset[str] = frozenset()
+    """By whom, and under which tags and topics its sisters count it."""
 
 
 @dataclass(slots=True)
@@ -87,8 +102,35 @@ class Stay:
     start: int
     queue: str
     explicit: bool
-    suspended: bool = False
     counted: Count | None = None
+    ended: int | None = None
+    outcome: str | None = None
+    began: int = 0
+    """When it was known: a stay that only got its name began before."""
+    suspended_at: int | None = None
+    """Since when the bot has it (Q3)."""
+    short: bool = False
+    """Given up at once: a wrong call (Q6)."""
+    left: Labels | None = None
+    """The labels when it ended."""
+
+    @property
+    def suspended(self) -> bool:
+        """The bot has it: nobody waits in the queue."""
+        return self.suspended_at is not None
+
+    def labels_of(self, labels: Labels) -> Labels:
+        """The labels of an instant, with the queue of the stay (R10)."""
+        return replace(labels, queue=self.queue)
+
+
+@dataclass(slots=True)
+class Call:
+    """A phone call: over once, whatever is said of it afterwards."""
+
+    answered_at: int | None = None
+    ended_at: int | None = None
+    over: bool = False
 
 
 @dataclass(slots=True)
@@ -107,9 +149,30 @@ class Session:
     assigned: bool = False
     any_answered: bool = False
     queue_event: bool = False
-    waits: list[tuple[int, int]] = field(default_factory=list)
-    spans: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    waits: list["Span"] = field(default_factory=list)
+    spans: dict[str, list["Span"]] = field(default_factory=dict)
     status_since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of what is added up, with its open hours by the queue's schedule at its end; None
+    without one."""
+
+    start: int
+    end: int
+    business: int | None
+
+    @property
+    def calendar(self) -> int:
+        """How long it is."""
+        return self.end - self.start
+
+
+def in_hours(spans: Iterable[Span]) -> int | None:
+    """The open hours of all spans; None where one had no schedule."""
+    parts = [one.business for one in spans]
+    return None if None in parts else sum(part or 0 for part in parts)
 
 
 @dataclass(slots=True)
@@ -145,3 +208,14 @@ class Moment:
     initiated_by: str | None
     turn: tuple[int, bool] | None
     """Start of the open turn, and whether it is a first one."""
+    status: str | None
+    """The status of the open session, whatever a message did to it; None without one."""
+    bot_has: bool
+    opened_at: int
+    """When the open session began, or the last one had."""
+    heard: bool
+    """Whether the event counts (E20)."""
+    notes: tuple[dict[str, Any], ...] = ()
+    """What models say in this moment that no later word takes back (R8)."""
+    note_of: str | None = None
+    """Who wrote the message that they speak of."""

@@ -13,12 +13,14 @@ from carewatch.verify.rulebook import Rulebooks
 from carewatch.verify.sayings import (
     EXCLUDING,
     author,
+    has_effect,
     needs_reply,
     newest_revisions,
+    notes,
     tags_after,
 )
 from carewatch.verify.sessions import Sessions
-from carewatch.verify.state import Count, Handed, Told
+from carewatch.verify.state import Call, Handed, Told
 
 OPENING = ("new", "bot", "queued", "open")
 CALL_OPENS = ("started", "ivr", "queued", "ringing", "answered")
@@ -36,21 +38,30 @@ class Story(Sessions):
     def __init__(self, events: Sequence[Told], clock: int, rulebooks: Rulebooks) -> None:
         super().__init__(events[0].event, rulebooks)
         self._needs = needs_reply(events, rulebooks)
-        self._calls: dict[str, bool] = {}
         self._until: int | None = None
+        self._heard_notes = notes(events)
         self._revisions = newest_revisions(events)
         self.handed: list[Handed] = []
+        self.late_changes = 0
         self.clock = clock
         for one in events:
+            if not has_effect(one.event):
+                continue
             self._idle_until(one.at)
             if self._waits:
                 self._free_since = one.at
             self._tell(one)
         self._idle_until(clock)
 
-    def states(self) -> list[str]:
+    @property
+    def gone(self) -> set[str]:
+        """The keys of messages that were deleted."""
+        return self._deleted_keys
+
+    def states(self, now: int) -> list[str]:
         """The states of the open session that backlogs tell apart (5.2): its status, and whether
-        it has no agent, is owed an answer or the first one, and can be worked on."""
+        it has no agent, is owed an answer or the first one, can be worked on, is put off for no
+        more than an hour."""
         found = [self.status or "open"]
         if self.labels.agent is None:
             found.append("unassigned")
@@ -58,14 +69,16 @@ class Story(Sessions):
             found.append("unattended")
         if self.status != "snoozed":
             found.append("workable")
-        elif self._until is not None and self._until - self.clock <= HOUR:
+        elif self._until is not None and self._until - now <= HOUR:
             found.append("snoozed_due")
         return found
 
     def _tell(self, told: Told) -> None:
         self._event, self._marks, self._credited = told, [], None
+        self._notes, self._note_of = (), None
         kind, data = told.event.type, told.data
-        if self._tags & EXCLUDING:
+        self._heard = not self._tags & EXCLUDING
+        if not self._heard:
             self._count_excluded(kind, told)
         else:
             if told.clamped:
@@ -77,6 +90,8 @@ class Story(Sessions):
                     self._message(told)
                 case "care.message.deleted":
                     self._deleted(told)
+                case "care.message.annotated" | "care.message.updated":
+                    self._noted(told)
                 case "care.conversation.opened":
                     self._lifecycle = True
                     if self.session is None:
@@ -86,7 +101,9 @@ class Story(Sessions):
                 case "care.conversation.assigned":
                     self._assigned(told)
                 case "care.conversation.handoff":
-                    if data["handoff"]["to"] == "bot":
+                    if data["handoff"]["to"] == "bot" and self.session is None:
+                        self._ignore()
+                    elif data["handoff"]["to"] == "bot":
                         self._to_bot()
                     else:
                         self._to_people()
@@ -100,8 +117,11 @@ class Story(Sessions):
                     self._merged(told)
                 case "care.conversation.turn_inherited":
                     self._inherited(told)
+                case "care.interaction.summary":
+                    # Of a contact that nobody knows as a call: it is over.
+                    self._calls.setdefault(data["summary"]["replaces_key"], Call(over=True))
                 case "care.call.phase":
-                    self._call(data["call"])
+                    self._call(told)
                 case _:
                     pass
         self._remember(told.event)
@@ -110,12 +130,17 @@ class Story(Sessions):
         """E14: the session ends; its open turn moves to the parent, with its start."""
         into = told.data["lifecycle"].get("merged_into")
         if into == self.labels.conversation:
+            self._count("dropped_merges", plain=True)
             return  # a merge into itself is dropped
+        if self.session is None:
+            self._ignore()
         self._marks.append("merged")
         turn = self.turn
-        if turn is not None and into is not None and turn.hops < MOST_HOPS:
+        if turn is not None and into is not None and turn.hops >= MOST_HOPS:
+            self._count("dropped_merges", plain=True)
+        elif turn is not None and into is not None:
             self.handed.append(Handed(told.event, into, told.at, turn.start, turn.hops + 1))
-            self._uncount_turn()  # it is a turn of the parent now
+            self._unask()  # it is a turn of the parent now
         self._end("merged", None, "merged")
 
     def _inherited(self, told: Told) -> None:
@@ -138,20 +163,26 @@ class Story(Sessions):
         turn.start, turn.hops = min(turn.start, start), max(turn.hops, hops)
         turn.waiting[f"inherited from {said['from_conversation']}"] = None
 
-    def _call(self, said: dict[str, Any]) -> None:
+    def _call(self, told: Told) -> None:
         """A call opens a session and closes it with its last phase, unless another call goes on;
-        who hangs up before anybody answered has given up (Q6)."""
-        key, phase = said["call_key"], said["phase"]
-        last = phase in CALL_ENDS or (phase == "missed" and not said.get("leg_key"))
-        if not last:
-            if self.session is None and phase in CALL_OPENS:
-                outbound = said.get("direction") == "outbound"
+        a customer who hangs up before anybody answered has given up (Q6)."""
+        said, phase = told.data["call"], told.data["call"]["phase"]
+        call = self._calls.setdefault(said["call_key"], Call())
+        if phase in CALL_OPENS and not call.over:
+            outbound = said.get("direction") == "outbound"
+            if self.session is None:
                 self._open("open", initiated_by="agent" if outbound else None)
-            self._calls[key] = self._calls.get(key, False) or phase == "answered"
+            if phase == "answered" and call.answered_at is None:
+                call.answered_at, self.bot_has = self._now, False
+                self._marks.append("took_call")
+        last = phase in CALL_ENDS or (phase == "missed" and not said.get("leg_key"))
+        if not last or call.ended_at is not None:
             return
-        answered = self._calls.pop(key, False)
-        if self.session is not None and not self._calls:
-            self._end("closed", f"call_{phase}", None, given_up=not answered)
+        call.ended_at, call.over = self._now, True
+        if self.session is not None and all(one.over for one in self._calls.values()):
+            by_customer = "customer" in (said.get("disconnect_by"), told.data["actor"]["kind"])
+            left = by_customer or phase == "abandoned"
+            self._end("closed", f"call_{phase}", None, given_up=left and call.answered_at is None)
 
     def _label(self, data: dict[str, Any]) -> None:
         self._role = data.get("source_role") or self._role
@@ -163,10 +194,14 @@ class Story(Sessions):
             customer=data.get("customer_key") or self.labels.customer,
         )
         self._language = (data.get("message") or {}).get("lang") or self._language
-        for one in data.get("annotations", ()):
+
+    def _noted(self, told: Told) -> None:
+        """What models say of a message holds from then on: topics, and a customer's language."""
+        self._notes, self._note_of = self._heard_notes.get(id(told.event), ((), None))
+        for one in self._notes:
             if one["kind"] == "topic":
                 self._topics |= {one["label"]}
-            elif one["kind"] == "language":
+            elif one["kind"] == "language" and self._note_of == "customer":
                 self._language = one["label"]
 
     def _message(self, told: Told) -> None:
@@ -176,8 +211,9 @@ class Story(Sessions):
                 self._count_message("inbound", "customer", message["key"])
                 self._customer_wrote(told)
             case "person":
-                self._count_message("outbound", "agent", message["key"])
-                self._person_wrote(actor.get("key") or "unknown")
+                agent = actor.get("key") or "unknown"
+                self._count_message("outbound", "agent", message["key"], agent)
+                self._person_wrote(agent)
             case "note":
                 self._count_message("internal", "agent", message["key"])
                 self._marks.append("note")
@@ -204,7 +240,7 @@ class Story(Sessions):
         if self.status in ("pending", "snoozed"):
             self._set_status("open")
         turn = self.turn or self._open_turn(told.at)
-        turn.waiting[key] = Count("messages_answered", told.at, self.labels)
+        self._ask(turn, key)
 
     def _person_wrote(self, agent: str) -> None:
         if self.session is None:
@@ -253,7 +289,9 @@ class Story(Sessions):
         self._deleted_keys.add(key)
         self._unseen_by_bot.discard(key)
         if self.turn is not None and key in self.turn.waiting:
-            del self.turn.waiting[key]
+            asked = self.turn.waiting.pop(key)
+            if asked is not None and asked.d:
+                self.counts.append(replace(asked, sign=-1, told=self._now))
             if not self.turn.waiting:
                 self._end_turn("deleted")
                 self._leave_unanswered(by_customer=True)
@@ -275,6 +313,7 @@ class Story(Sessions):
             self._tag(told.event.section("tags"))
             if not self._tags & EXCLUDING:
                 self._label(told.data)
+                self._heard = True
                 return
         self._count("excluded_events", plain=True)
 
@@ -296,9 +335,12 @@ class Story(Sessions):
         elif self.session is None:
             if to == "closed" and self._resolved_at is not None and self._last is not None:
                 if self._closed:
+                    self._ignore()
                     return
                 self._closed = True
                 self._session_fact("closed", said.get("reason"), self._last)
+            else:
+                self._ignore()
         elif to in ("pending", "snoozed"):
             self._set_status(to)
             until = said.get("until")

@@ -8,27 +8,16 @@ from carewatch.verify.comparison import Content, Difference, Report, What, compa
 from carewatch.verify.found import DEAD, FACTS, LATE, SLA, Found
 from carewatch.verify.found import METRICS as POINTS
 from carewatch.verify.instants import HOUR, instant
+from carewatch.verify.measures import ROLLING, SIZES, UNJUDGED
 from carewatch.verify.oracle import Key, Oracle
-from carewatch.verify.points import COHORTS, METRICS, SIZES
 from carewatch.verify.points import Key as PointKey
 
-WINDOWS = frozenset({*SIZES, "1d", "total", "now"})
 LONGEST_DAY = 25 * HOUR
+_SPREAD = ("sum", "min", "max", "p50", "p90", "p95", "p99")
 FIELDS = frozenset(
     {
-        *(
-            "end",
-            "value",
-            "at",
-            "count",
-            "sum_ms",
-            "min_ms",
-            "max_ms",
-            "p50_ms",
-            "p90_ms",
-            "p95_ms",
-        ),
-        *("p99_ms", "buckets", "classic", "gross"),
+        *("end", "value", "at", "count", "buckets", "classic", "gross", "n", "d", "due"),
+        *("provisional", *_SPREAD, *(f"{one}_ms" for one in _SPREAD)),
     }
 )
 """What a point says; pane and revision depend on timing and are not compared."""
@@ -123,17 +112,16 @@ def _judge_points(
 ) -> None:
     expected = oracle.points()
     standing: dict[PointKey, Content] = {}
-    others = moved = 0
+    moved = 0
     newer: set[PointKey] = set()
     for name, data in found.points.items():
-        day_of_cohort = data["window"] == "1d" and data["metric"] in COHORTS
-        if data["metric"] not in METRICS or data["window"] not in WINDOWS or day_of_cohort:
-            others += 1
+        if data["metric"] in UNJUDGED:
+            report.leave_out(f"{data['metric']} ({UNJUDGED[data['metric']]})", 1)
             continue
-        standing[_key(data)] = {k: v for k, v in data.items() if k in FIELDS}
+        rolls = ("start",) if data["window"] in ROLLING else ()
+        standing[_key(data)] = {k: v for k, v in data.items() if k in FIELDS or k in rolls}
         if scope.position is not None and found.said_at[name] > scope.position:
             newer.add(_key(data))
-    report.leave_out("points of metrics and windows that are not recomputed", others)
     report.compared[POINTS] = 0
     touched = _touched(oracle, found, older | scope.moving)
     newer |= _changed_by_time(oracle, expected, scope)
@@ -216,7 +204,8 @@ def _judge_dead(report: Report, oracle: Oracle, found: Found, scope: Scope) -> N
 
 def _key(data: Content) -> PointKey:
     labels = tuple(sorted((k, v) for k, v in data.items() if k not in FIELDS | BESIDE))
-    return data["metric"], data["window"], data["start"], labels
+    start = None if data["window"] in ROLLING else data["start"]
+    return data["metric"], data["window"], start, labels
 
 
 def _told(key: PointKey) -> str:
@@ -228,6 +217,5 @@ def _empty(fields: Content | None) -> bool:
     """A zero may stand or not: nothing published says the same."""
     if fields is None:
         return True
-    return not any(fields.get(name) for name in ("value", "count", "at")) and _empty(
-        fields.get("gross")
-    )
+    said = ("value", "count", "at", "n", "d", "due")
+    return not any(fields.get(name) for name in said) and _empty(fields.get("gross"))
