@@ -30,6 +30,7 @@ class Slow(Counting):
     slices: list[int]
 
     restored_beside: bool
+    told_until = 0
 
     def restore(self, rows: Iterable[Row], marker: bytes | None) -> int:
         self.restored_beside = asyncio._get_running_loop() is None
@@ -38,6 +39,7 @@ class Slow(Counting):
     def on_records(self, records: Sequence[Record]) -> Sequence[int]:
         self.slices.append(len(records))
         self.world.now_us += 50 * len(records)
+        self.told_until += sum(record.value == b"tell" for record in records)
         return super().on_records(records)
 
 
@@ -212,3 +214,21 @@ def test_the_first_marker_stands_before_anything_is_read() -> None:
 def test_a_restore_holds_nothing_up() -> None:
     """Heartbeats go on: a million rows take longer than the group waits for one."""
     assert Room().stage.restored_beside
+
+
+def test_what_was_told_is_flushed_at_once() -> None:
+    """The next stage, and in the end people, wait for nothing else."""
+    room = Room()
+
+    def waited() -> int:
+        began = room.world.now()
+        room.run(room.partition.until_told(10.0))
+        return room.world.now() - began
+
+    room.run(room.partition.feed(room.records(1), room.group.token(0)))
+    without = waited()
+    room.run(room.partition.feed(room.records(1, b"tell"), room.group.token(0)))
+    told = waited()
+    room.run(room.partition.flush())
+
+    assert (without, told, waited()) == (10_000, 0, 10_000)

@@ -75,6 +75,11 @@ class Counting:
         """Nothing: ticks are counted like any record."""
 
     @property
+    def told_until(self) -> int:
+        """Nothing is told by the clock."""
+        return 0
+
+    @property
     def notice(self) -> None:
         """Nothing to tell."""
 

@@ -77,6 +77,10 @@ class Planted:
         return self._sound.next_due
 
     @property
+    def told_until(self) -> int:
+        return self._sound.told_until
+
+    @property
     def notice(self) -> str | None:
         return self._sound.notice
 

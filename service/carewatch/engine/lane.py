@@ -305,7 +305,7 @@ class Lane:
                 self._group.pause(partition.number)
                 self._open_later(partition.number, error)
                 return
-            await asyncio.sleep(interval)
+            await partition.until_told(interval)
         self._group.changed.set()
 
     async def _flush_before_leaving(self) -> None:

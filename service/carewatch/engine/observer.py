@@ -1,8 +1,13 @@
 """What lanes and partitions tell about themselves: counted, timed, logged, never decided upon."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
+
+from carewatch.processors.base import Flush
+from carewatch.wire.dead import reason_of
+from carewatch.wire.topics import DEAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +21,17 @@ class Flushed:
     dead: Mapping[str, int]
     rows: int
     seconds: float
+
+    @classmethod
+    def of(cls, flush: Flush, seconds: float) -> Self:
+        """What was handed over, and is committed now."""
+        dead = (reason_of(one.headers) for one in flush.outputs if one.topic == DEAD)
+        return cls(
+            outputs=Counter(output.topic for output in flush.outputs),
+            dead=Counter(dead),
+            rows=len(flush.rows),
+            seconds=seconds,
+        )
 
 
 STOPS: Final = ("refused", "dead_letters", "paused")

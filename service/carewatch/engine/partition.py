@@ -12,8 +12,9 @@ committed has never happened.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -33,9 +34,7 @@ from carewatch.engine.ports import (
 from carewatch.engine.refusals import Refusals
 from carewatch.engine.tally import Driven, Tally, TooManyDead, driven_header
 from carewatch.processors.base import Flush, PartitionContext, Processor, Record, Stage
-from carewatch.wire.dead import reason_of
 from carewatch.wire.rows import MARKER_KEY
-from carewatch.wire.topics import DEAD
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +104,7 @@ class Partition:
         self._proof: int | None = None
         self._slice = 128
         self._one_flush = asyncio.Lock()
+        self._told = asyncio.Event()
 
     @property
     def transactional_id(self) -> str:
@@ -201,7 +201,7 @@ class Partition:
                 await live.feeding.wait()
                 continue
             part = records[at : at + min(self._slice, live.driven.tally.room, ahead)]
-            started = loop.time()
+            started, told = loop.time(), live.stage.told_until
             try:
                 dead = live.stage.on_records(part)
             except BaseException as error:
@@ -210,6 +210,8 @@ class Partition:
                 raise
             live.driven.tally.count(part, dead, self._processor.is_control)
             live.newest = part[-1]
+            if live.stage.told_until != told:
+                self._told.set()
             took = loop.time() - started
             at += len(part)
             live.fed += len(part)
@@ -247,6 +249,12 @@ class Partition:
                 await self._fail(live, error)
                 raise
 
+    async def until_told(self, most: float) -> None:
+        """Waits for the stage to tell what its readers wait for; at most so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most):
+                await self._told.wait()
+
     async def close(self) -> None:
         """Gives the partition up: producer and memory go, what was not flushed never happened."""
         if self._live is not None:
@@ -265,6 +273,7 @@ class Partition:
 
     async def _flush(self, live: _Live, *, now: bool) -> None:
         fed = live.fed
+        self._told.clear()
         snapshot = live.stage.flush() or live.marker_only
         if snapshot is None:
             live.durable_fed = fed
@@ -288,12 +297,7 @@ class Partition:
         live.durable_fed = fed
         live.flushed_at = loop.time()
         live.feeding.set()
-        flushed = Flushed(
-            outputs=Counter(output.topic for output in snapshot.outputs),
-            dead=Counter(reason_of(one.headers) for one in snapshot.outputs if one.topic == DEAD),
-            rows=len(snapshot.rows),
-            seconds=live.flushed_at - started,
-        )
+        flushed = Flushed.of(snapshot, live.flushed_at - started)
         self._observer.flushed(self._processor.name, self.number, flushed)
         self._refusals.too_many_dead(live.driven.tally, live.durable)
 

@@ -100,6 +100,10 @@ class Stage(Protocol):
         """
 
     @property
+    def told_until(self) -> int:
+        """The clock (ms) up to which everything was told. When it moves on, readers wait for it."""
+
+    @property
     def notice(self) -> str | None:
         """What people should know although the partition is worked on; None: nothing."""
 

@@ -79,6 +79,11 @@ class CustomerStage:
         return self._tick + 1 if self._panes.has_changed else None
 
     @property
+    def told_until(self) -> int:
+        """The last clock at which panes were told."""
+        return self._tick
+
+    @property
     def notice(self) -> str | None:
         """Nothing to tell."""
         return None

@@ -97,6 +97,11 @@ class Merge:
         return min((at for at in expected if at is not None), default=None)
 
     @property
+    def told_until(self) -> int:
+        """The last clock at which panes were told."""
+        return self._emitted or 0
+
+    @property
     def notice(self) -> None:
         """Nothing to tell: merge adds up whatever it is sent."""
 

@@ -69,6 +69,11 @@ class Track:
         return min((at for at in expected if at is not None), default=None)
 
     @property
+    def told_until(self) -> int:
+        """The last clock at which panes were told."""
+        return self._tick
+
+    @property
     def notice(self) -> str | None:
         """Before the first rulebook nothing is promised: somebody has forgotten to publish."""
         if len(self._books):

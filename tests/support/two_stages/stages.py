@@ -125,6 +125,11 @@ class Tally:
         """Nothing: ticks are counted like any record."""
 
     @property
+    def told_until(self) -> int:
+        """Nothing is told by the clock."""
+        return 0
+
+    @property
     def notice(self) -> None:
         """Nothing to tell."""
 
@@ -248,6 +253,11 @@ class Merge:
     @property
     def next_due(self) -> None:
         """Nothing: ticks are counted like any record."""
+
+    @property
+    def told_until(self) -> int:
+        """Nothing is told by the clock."""
+        return 0
 
     @property
     def notice(self) -> None:
