@@ -229,8 +229,23 @@ async def test_a_bug_while_feeding_strands_nothing(
     assert "value" not in caplog.text
 
 
+async def test_words_that_waited_until_they_were_switched_off_are_forgotten(tmp_path: Path) -> None:
+    """Their tenant no longer wants them anywhere; an event behind them is not held up."""
+    async with running(tmp_path) as lab:
+        await lab.spool.append([("care.text", Outgoing(b"1m", b"words", 1000))])
+    async with running(tmp_path) as lab:
+        await lab.emptied()
+
+        assert await lab.store("1a") is False
+    assert list_of(tmp_path) == []
+
+
+def list_of(folder: Path) -> list[Path]:
+    return list(folder.glob("*.spool"))
+
+
 def only_file(folder: Path) -> Path:
-    (file,) = folder.glob("*.spool")
+    (file,) = list_of(folder)
     return file
 
 
