@@ -182,6 +182,24 @@ def test_the_soonest_deadlines_are_the_first_of_all_in_order(
     assert bool(expected) <= (lane.shown("next_due") is not None)
 
 
+def test_a_last_deadline_that_left_before_a_restart_is_not_shown_after_it() -> None:
+    """It left the gauge, and no tick had come yet that would have said so."""
+    lane = Lane()
+    lane.gauges.move(deadline(NOON + 5, "c1"), "c", 1)
+    lane.tick(NOON + SECOND)
+    lane.gauges.move(deadline(NOON + 5, "c1"), "c", -1)
+    heir = Lane(0)
+    for pane in lane.panes:
+        metric = BY_ID[pane.key.metric]
+        heir.panes.restore(metric, pane.key, pane.body, pane.end, changed=pane.changed)
+    heir.gauges.restored(NOON + SECOND)
+    heir.gauges.rejoined()
+
+    assert heir.shown("next_due") == Deadlines([Deadline(NOON + 5, "c", "standard", "c1")])
+    assert heir.tick(NOON + 2 * SECOND) == ["next_due"]
+    assert heir.shown("next_due") == Deadlines([])
+
+
 def test_deadlines_are_published_when_the_first_ones_change() -> None:
     lane = Lane()
     for number in range(60):

@@ -42,9 +42,7 @@ class Gauges:
     def move(self, item: Held, who: str, by: int) -> None:
         """A conversation comes to stand in a gauge (`by` 1) or leaves it (-1)."""
         name = (item.metric, item.labels)
-        gauge = self._gauges.get(name)
-        if gauge is None:
-            gauge = self._gauges[name] = self._new(*name)
+        gauge = self._gauge(name)
         if isinstance(gauge, Soonest):
             gauge.move(Deadline(item.at, who, *item.of), by)
             self._unsettled[name] = gauge
@@ -59,9 +57,7 @@ class Gauges:
         Quietly: the rows of panes know of them already. `rejoined` comes last.
         """
         name = (metric, labels)
-        gauge = self._gauges.get(name)
-        if gauge is None:
-            gauge = self._gauges[name] = self._new(*name)
+        gauge = self._gauge(name)
         if isinstance(gauge, Soonest):
             gauge.rejoin(Deadline(*one, *of) for one in zip(at, whos, strict=True))
             self._unsettled[name] = gauge
@@ -77,6 +73,12 @@ class Gauges:
         """The rows of panes are in, and `now` is the newest tick; members come next."""
         self._crossings.now = now
         for pane in self._panes:
+            if isinstance(pane.body, Deadlines):
+                # The last of them may have left since they were shown.
+                name = (pane.key.metric, pane.key.labels)
+                gauge = self._gauge(name)
+                if isinstance(gauge, Soonest):
+                    self._unsettled[name] = gauge
             if pane.key.window == "now" and pane.end is not None:
                 if pane.end <= now:
                     self._standing[pane.key] = pane
@@ -137,6 +139,12 @@ class Gauges:
         if not isinstance(gauge, HowMany) or gauge.expects_nobody():
             self._gauges.pop(name, None)
         self._panes.drop(pane)
+
+    def _gauge(self, name: tuple[str, Labels]) -> _Standing:
+        gauge = self._gauges.get(name)
+        if gauge is None:
+            gauge = self._gauges[name] = self._new(*name)
+        return gauge
 
     def _new(self, metric: str, labels: Labels) -> _Standing:
         key = PaneKey(metric, labels, "now", None)
