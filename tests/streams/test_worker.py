@@ -10,13 +10,14 @@ from pathlib import Path
 
 import orjson
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from carewatch.clock import system_clock
 from carewatch.engine.catalogue import plan_topics
 from carewatch.engine.topics import apply_topics
 from carewatch.local.kafka import LocalKafka
 from carewatch.settings import KafkaSettings
-from carewatch.streams.app import EXIT_STUCK
+from carewatch.streams.app import APP_ID, EXIT_STUCK
 from carewatch.wire.hand_overs import is_hand_over
 from carewatch.wire.partitions import partition_of
 from carewatch.wire.topics import COMMANDS as COMMANDS_TOPIC
@@ -76,6 +77,16 @@ class Worker:
         return self.process.returncode
 
 
+async def groups_of_orders(kafka: LocalKafka) -> set[str]:
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await client.start()
+    try:
+        found = await client.list_consumer_groups()
+    finally:
+        await client.close()
+    return {name for name, _ in found if name.startswith(f"{APP_ID}-orders")}
+
+
 @asynccontextmanager
 async def worker(
     kafka: LocalKafka, folder: Path, command: str, script: tuple[str, ...] = ()
@@ -127,6 +138,19 @@ async def test_a_worker_restores_says_so_and_stops_when_told(
 
         assert await started.stopped_by(what) == 0
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - a folder of Faust's would show here
+
+
+async def test_a_worker_without_a_slot_leaves_no_group_behind(
+    kafka: LocalKafka, tmp_path: Path
+) -> None:
+    before = await groups_of_orders(kafka)
+    async with worker(kafka, tmp_path, "carewatch") as started:
+        await started.says(RESTORED)
+        during = await groups_of_orders(kafka)
+        await started.stopped_by(signal.SIGTERM)
+
+    assert len(during) == len(before) + 1
+    assert await groups_of_orders(kafka) == before
 
 
 async def test_a_worker_stops_while_the_broker_is_gone(kafka: LocalKafka, tmp_path: Path) -> None:
