@@ -128,6 +128,13 @@ def test_results_that_a_transaction_holds_back_are_told_by_partition() -> None:
     assert [value(text, series % partition) for partition in "03"] == ["0.0", "12.5"]
 
 
+def test_how_far_behind_the_board_is_is_told_by_partition() -> None:
+    text = page(Board(), behind={("care.metrics", "10"): 7, ("care.metrics", "0"): 0})
+
+    series = 'care_board_lag_records{partition="%s",topic="care.metrics"}'
+    assert [value(text, series % partition) for partition in ("0", "10")] == ["0.0", "7.0"]
+
+
 def test_exposed_series_is_the_number_of_lines() -> None:
     text = page(SAMPLE)
 

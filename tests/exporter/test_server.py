@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -153,7 +154,10 @@ async def test_board_answers_503_until_the_topics_are_read_and_then_follows_them
         assert await text_when(session, "/readyz", "ready") == "ready\n"
 
         await publish(kafka, waiting_outputs(8, T0 + 9_000))
-        await text_when(session, "/metrics", WAITING + "9.0")
+        text = await text_when(session, "/metrics", WAITING + "9.0")
+        for name in ("care_board_lag_records", "care_stable_offset_lag_seconds"):
+            shown = re.findall(rf'^{name}{{.*topic="care.metrics"}} (.+)$', text, re.MULTILINE)
+            assert shown == ["0.0"] * 8, name
 
 
 async def test_aborted_results_are_not_shown_and_unreadable_ones_are_counted(

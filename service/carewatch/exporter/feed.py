@@ -40,6 +40,7 @@ class Feed:
         self._unreadable: dict[tuple[str, ...], int] = {}
         self._stable = StableOffsets()
         self._held: dict[tuple[str, ...], int] = {}
+        self._behind: dict[tuple[str, ...], int] = {}
         self._view = View(snapshot=Board().snapshot(), tenants=tenants)
         self._reason = "starting: no connection to Kafka yet"
         self.caught_up = asyncio.Event()
@@ -62,6 +63,7 @@ class Feed:
                 tenants=self._tenants,
                 unreadable=dict(self._unreadable),
                 held_ms=dict(self._held),
+                behind=dict(self._behind),
             )
         return self._view
 
@@ -98,7 +100,7 @@ class Feed:
                 for records in fetched.values():
                     for record in records:
                         self._fold(board, record)
-                self._look_for_open_transactions(consumer, partitions)
+                await self._look_at_offsets(consumer, partitions)
                 if self._board is not board and await self._reached(consumer, ends):
                     self._board = board
                     self.refresh()
@@ -117,15 +119,18 @@ class Feed:
         self._reason = f"reading {topics.METRICS}: {behind} records behind"
         return behind == 0
 
-    def _look_for_open_transactions(
+    async def _look_at_offsets(
         self, consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]
     ) -> None:
+        """How far behind the reading is, and what open transactions hold back."""
         now = int(asyncio.get_running_loop().time() * 1000)
         for place in partitions:
             stable, end = consumer.last_stable_offset(place), consumer.highwater(place)
             if stable is not None and end is not None:
+                name = place.topic, str(place.partition)
                 held = self._stable.held_ms(*place, stable=stable, end=end, now=now)
-                self._held[place.topic, str(place.partition)] = held
+                self._held[name] = held
+                self._behind[name] = max(0, stable - await consumer.position(place))
 
     def _fold(self, board: Board, record: "ConsumerRecord[bytes, bytes]") -> None:
         """Folds one record; what cannot be understood is counted and passed over.

@@ -173,6 +173,13 @@ class Showing:
             dict(sorted(view.unreadable.items())),
         )
         yield Numbers(
+            "care_board_lag_records",
+            "gauge",
+            "Committed records of the partition that this board has not read yet.",
+            ("topic", "partition"),
+            dict(sorted(view.behind.items())),
+        )
+        yield Numbers(
             "care_stable_offset_lag_seconds",
             "gauge",
             "For how long an open transaction has held back what was written after it, else 0.",

@@ -25,6 +25,8 @@ class View:
     """Records that were passed over, by topic and reason."""
     held_ms: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     """For how long an open transaction has held results back, by topic and partition."""
+    behind: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    """Committed records that were not read yet, by topic and partition."""
 
 
 class Numbers(NamedTuple):
