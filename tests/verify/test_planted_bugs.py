@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from carewatch.domain.rulebook import TargetRule
-from carewatch.domain.times import parse_time
+from carewatch.domain.times import format_time, parse_time
 from carewatch.processors import PROCESSORS
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row, Stage
 from carewatch.processors.replay import Replay
@@ -21,7 +21,7 @@ from carewatch.verify.comparison import Difference
 from carewatch.verify.found import RESULTS, Found
 from carewatch.verify.oracle import Oracle
 from carewatch.verify.verdict import judge
-from carewatch.wire import partials, topics
+from carewatch.wire import customers, partials, topics
 from carewatch.wire.partials import Partial
 from support.envelopes import Event, encode, event, message
 from support.replays import POLICY, publication
@@ -53,6 +53,21 @@ STORY: tuple[Event, ...] = (
 event, an event that is delivered twice, durations that no float of seconds holds exactly."""
 
 UNTIL = 2 * 3_600_000
+DAY = 86_400_000
+
+
+def came_back(after: int) -> tuple[Event, ...]:
+    """A customer who writes, is answered, and writes in another conversation some time later."""
+    events = (
+        message(0, id_="e0"),
+        message(9_000, id_="e1", actor="agent", actor_key="a1"),
+        event("conversation.status_changed", 20_000, id_="e2", lifecycle={"to": "resolved"}),
+        message(after, id_="e3", key="c2"),
+        message(after + 9_000, id_="e4", key="c2", actor="agent", actor_key="a1"),
+    )
+    for one in events:
+        one["data"]["customer_key"] = "u1"
+    return events
 
 
 class Planted:
@@ -101,22 +116,24 @@ def with_bug(stage: str, *, hear: Hear = rightly, say: Say = rightly) -> Sequenc
     return tuple(planted(one) for one in PROCESSORS)
 
 
-def judged(processors: Sequence[Processor]) -> list[Difference]:
-    """What the oracle has against these processors."""
+def judged(
+    processors: Sequence[Processor], story: Sequence[Event] = STORY, until: int = UNTIL
+) -> list[Difference]:
+    """What the oracle has against these processors, a while after the story."""
     written: list[Output] = []
     replay, oracle = Replay(written.append, processors=processors), Oracle(derive=True)
     book = publication(POLICY)
     replay.everywhere(book)
     oracle.take(0, book)
     clock = 0
-    for one in sorted(STORY, key=lambda one: parse_time(one["recordedtime"])):
+    for one in sorted(story, key=lambda one: parse_time(one["recordedtime"])):
         clock = parse_time(one["recordedtime"]) // 1000 * 1000
         replay.tick(clock)
         oracle.tick(0, clock)
         replay.event(one["partitionkey"], encode(one))
         oracle.take(0, encode(one))
-    replay.tick(clock + UNTIL)
-    oracle.tick(0, clock + UNTIL)
+    replay.tick(clock + until)
+    oracle.tick(0, clock + until)
     return judge(oracle, found(written)).differences
 
 
@@ -200,6 +217,58 @@ def never_taken_back(output: Output) -> Sequence[Output]:
     return [output] if json.loads(output.value or b"")["data"]["sign"] > 0 else []
 
 
+def said_of(metric: str, window: str, change: Callable[[dict[str, Any]], object]) -> Say:
+    """Merge says something else of the points of a metric in a window."""
+
+    def wrong(output: Output) -> Sequence[Output]:
+        value = json.loads(output.value or b"null")
+        if value is None or (value["data"]["metric"], value["data"]["window"]) != (metric, window):
+            return [output]
+        change(value["data"])
+        return [output._replace(value=json.dumps(value).encode())]
+
+    return saying(topics.METRICS, wrong)
+
+
+def a_minute_further(data: dict[str, Any]) -> None:
+    for name in ("start", "end"):
+        data[name] = format_time(parse_time(data[name]) + 60_000)
+
+
+def halves_swapped(data: dict[str, Any]) -> None:
+    data["n"], data["d"] = data["d"], data["n"]
+
+
+def by_somebody_else(output: Output) -> Sequence[Output]:
+    """A pane of the sister counts for another agent."""
+    record = partials.decode(output.key, output.value)
+    if not isinstance(record, Partial) or "by_agent" not in record.series.metric:
+        return [output]
+    labels = tuple("a9" if one == "a1" else one for one in record.series.labels)
+    series = msgspec.structs.replace(record.series, labels=labels)
+    moved = msgspec.structs.replace(record, series=series)
+    return [output._replace(key=partials.partial_key(moved), value=partials.encode(moved))]
+
+
+def a_millisecond_sooner(records: Sequence[Record]) -> Sequence[Record]:
+    """Whoever came back after seven days and a millisecond came back within seven days."""
+    heard = []
+    for one in records:
+        told = customers.decode(one.key, one.value)
+        if isinstance(told, customers.Told) and told.contact.at % 1000 == 1:
+            sooner = msgspec.structs.replace(told.contact, at=told.contact.at - 1)
+            value = customers.encode(msgspec.structs.replace(told, contact=sooner))
+            heard.append(one._replace(value=value))
+        else:
+            heard.append(one)
+    return heard
+
+
+def somebody_new(value: bytes) -> bytes:
+    """The customer of the second conversation is taken for another one."""
+    return value.replace(b'"u1"', b'"u2"') if b'"partitionkey":"c2"' in value else value
+
+
 def said_twice(outputs: Sequence[Output]) -> Sequence[Output]:
     return [*outputs, *outputs]
 
@@ -237,6 +306,73 @@ BUGS: dict[str, tuple[Sequence[Processor], str]] = {
         "reply_time",
     ),
 }  # fmt: skip
+
+
+AGAIN = came_back(7 * DAY + 1)
+
+BUGS_OF_METRICS: dict[str, tuple[Sequence[Processor], Sequence[Event], int, str]] = {
+    "a rolling window off by a minute": (
+        with_bug("merge", say=said_of("messages", "last_1h", a_minute_further)),
+        came_back(DAY),
+        60_000,
+        "messages last_1h",
+    ),
+    "a ratio with swapped halves": (
+        with_bug("merge", say=said_of("flow_ratio", "1d", halves_swapped)),
+        came_back(60_000),
+        1_000,
+        "flow_ratio 1d",
+    ),
+    "a cohort day that is final too early": (
+        with_bug(
+            "merge", say=said_of("response_rate", "1d", lambda data: data.pop("provisional", None))
+        ),
+        came_back(60_000),
+        1_000,
+        "provisional is",
+    ),
+    "a sister under the wrong label": (
+        with_bug("track", say=saying(topics.PARTIALS, by_somebody_else)),
+        came_back(60_000),
+        1_000,
+        "reply_time_by_agent",
+    ),
+    "a repeated contact at the horizon and a millisecond": (
+        with_bug("customer", hear=a_millisecond_sooner),
+        AGAIN,
+        1_000,
+        "repeat_contact_rate",
+    ),
+    "a customer counted twice": (
+        with_bug("track", hear=hearing(somebody_new)),
+        came_back(60_000),
+        1_000,
+        "unique_customers",
+    ),
+    "a deadline that nobody sees coming": (
+        with_bug("merge", say=said_of("next_due", "now", lambda data: data["due"].clear())),
+        came_back(60_000)[:4],
+        1_000,
+        "next_due",
+    ),
+    "a wait that never grows older": (
+        with_bug("merge", say=said_of("open_wait_age", "now", lambda data: data["classic"].sort())),
+        came_back(60_000)[:4],
+        1_000,
+        "open_wait_age",
+    ),
+}  # fmt: skip
+"""Of each family of metrics one: processors, what they hear, how long, and what is found."""
+
+
+@pytest.mark.parametrize("name", BUGS_OF_METRICS)
+def test_a_bug_in_a_family_of_metrics_is_found(name: str) -> None:
+    wrong, story, until, told = BUGS_OF_METRICS[name]
+
+    assert [str(one) for one in judged(PROCESSORS, story, until)] == []
+    differences = [str(one) for one in judged(wrong, story, until)]
+
+    assert any(told in one for one in differences), differences
 
 
 def test_sound_processors_have_nothing_against_them() -> None:
