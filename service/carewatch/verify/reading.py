@@ -1,5 +1,6 @@
 """Reading a cluster, and nothing but reading: no group, no commit, no topic created."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -78,8 +79,15 @@ class Cluster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._consumer is not None:
+        if self._consumer is None:
+            return
+        try:
             await self._consumer.stop()
+        except asyncio.CancelledError:
+            # aiokafka's fetcher lets the cancellation of its own requests escape.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
 
     async def extent(self, topic: str) -> Extent:
         """Where a topic begins and ends now; raises CannotJudge if there is none."""
@@ -88,8 +96,11 @@ class Cluster:
         consumer = self._connected()
         places = [TopicPartition(topic, one) for one in range(self._partitions[topic])]
         consumer.assign(places)
-        first = await consumer.beginning_offsets(places)
-        end = await consumer.end_offsets(places)
+        try:
+            first = await consumer.beginning_offsets(places)
+            end = await consumer.end_offsets(places)
+        except KafkaError as error:
+            raise CannotJudge(f"the cluster does not say where {topic} ends: {error!r}") from error
         return Extent(
             topic,
             {one.partition: first[one] for one in places},
