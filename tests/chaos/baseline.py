@@ -21,11 +21,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from carewatch.local.kafka import LocalKafka
+from support.eventually import eventually
 
 APP = Path(__file__).with_name("stock_app.py")
 EVENTS, CHANGELOG = "stock-events", "stock-counts-changelog"
 PARTITIONS = 4
 CONVERSATIONS = 200
+STARTED_S = 180
 SETTLED_S = 15
 """So long nothing has changed in the changelog: the worker has caught up."""
 
@@ -84,6 +86,22 @@ async def _counted(servers: str) -> tuple[Counter[str], int]:
         await consumer.stop()
 
 
+async def _at_work(servers: str) -> None:
+    """Returns when the worker that was started last counts: its start takes what it takes."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers)
+    await consumer.start()
+    try:
+        places = [TopicPartition(CHANGELOG, number) for number in range(PARTITIONS)]
+
+        async def grown() -> bool | None:
+            return sum((await consumer.end_offsets(places)).values()) > before or None
+
+        before = sum((await consumer.end_offsets(places)).values())
+        await eventually(grown, within_s=STARTED_S)
+    finally:
+        await consumer.stop()
+
+
 async def _settled(servers: str) -> Counter[str]:
     seen, quiet = -1, 0
     while True:
@@ -119,7 +137,8 @@ async def baseline(kills: int, seed: int, rate: int) -> dict[str, int]:
             feeding = asyncio.create_task(_feed(servers, rate, stop, random))
             try:
                 for number in range(kills):
-                    await asyncio.sleep(random.uniform(8, 14))
+                    await _at_work(servers)
+                    await asyncio.sleep(random.uniform(2, 8))
                     worker.kill()
                     worker.wait()
                     worker = _start(servers, folder, log)

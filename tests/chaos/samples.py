@@ -1,7 +1,8 @@
 """What the processes of a soak use, sampled over time, and whether it grows."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
@@ -41,12 +42,18 @@ hears of new ones grows by them. Nobody else keeps anything of a conversation.
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at one process: what it uses, by the names of `TOLERATED`."""
+    """One look at one process: what it uses, by the names of `TOLERATED`.
+
+    A worker needs connections and tasks for each partition it holds: only samples with the same
+    number of them are compared.
+    """
 
     at_s: int
     process: str
     conversations: int
     used: Mapping[str, int]
+    held: int = 0
+    pid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ def growths(samples: Sequence[Sample]) -> Iterator[Growth]:
         mine = [one for one in samples if one.process == process]
         second = [one for one in mine if end <= 4 * one.at_s < 2 * end]
         last = [one for one in mine if 4 * one.at_s >= 3 * end]
+        second, last = _alike(second, last)
         if not second or not last:
             continue
         began, came = (median_low(one.conversations for one in part) for part in (second, last))
@@ -88,6 +96,21 @@ def growths(samples: Sequence[Sample]) -> Iterator[Growth]:
             )
             if before and after:
                 yield Growth(process, measure, median_low(before), median_low(after), came - began)
+
+
+def _alike(second: list[Sample], last: list[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """Of both the samples with the number of partitions that both have most often."""
+    counts = [Counter(one.held for one in part) for part in (second, last)]
+    both = {held: min(count[held] for count in counts) for held in counts[0] if held in counts[1]}
+    usual = max(both, key=lambda held: (both[held], held), default=None)
+    first, then = ([one for one in part if one.held == usual] for part in (second, last))
+    return first, then
+
+
+def restarted(samples: Sequence[Sample], processes: Iterable[str]) -> list[str]:
+    """Which of these ended during the soak, or were not there to the end."""
+    lives = {name: {one.pid for one in samples if one.process == name} for name in processes}
+    return [name for name, pids in lives.items() if len(pids) != 1]
 
 
 def used_by(pid: int, tasks: Path) -> dict[str, int]:

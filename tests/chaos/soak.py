@@ -34,7 +34,7 @@ from chaos.crew import Crew
 from chaos.plan import Fault, plan
 from chaos.report import Report
 from chaos.run import CATCH_UP_S, settled, strike
-from chaos.samples import Growth, Sample, growths, used_by
+from chaos.samples import Growth, Sample, growths, restarted, used_by
 from chaos.soak_summary import write_soak_summary
 
 CAPACITY_S: Final = 10
@@ -44,6 +44,9 @@ TOO_MUCH: Final = 2000
 SAMPLED_S: Final = 10
 STRUCK_S: Final = 20
 WORKERS: Final = 2
+STEADY: Final = ("gateway", "board", "worker-1")
+"""Who is not struck and must be there from the beginning to the end."""
+
 SEED: Final = 30
 CLOSING: Final = (
     "profiles: {private_messaging: {window_lateness: 2m}, web_chat: {window_lateness: 2m}}"
@@ -67,14 +70,18 @@ class Soak:
 
     @property
     def growths(self) -> list[Growth]:
-        return list(growths(self.samples))
+        return list(growths([one for one in self.samples if one.process in STEADY]))
+
+    @property
+    def ended(self) -> list[str]:
+        """Who should have lived through it all, and did not."""
+        return restarted(self.samples, STEADY)
 
     @property
     def passed(self) -> bool:
-        """Nothing has grown, everybody was seen to the end, and every number is right."""
-        seen = {one.process for one in self.growths}
-        steady = {"gateway", "board", "worker-1"} <= seen
-        return steady and self.report.passed and all(one.tolerated for one in self.growths)
+        """Nobody has grown, nobody has ended, and every number is right."""
+        grown = [one for one in self.growths if not one.tolerated]
+        return self.report.passed and not self.ended and not grown
 
     def document(self) -> dict[str, object]:
         """The report as JSON; samples of every minute."""
@@ -85,6 +92,7 @@ class Soak:
             "verdict": "passed" if self.passed else "failed",
             "capacity_deliveries_per_second": self.capacity,
             "rate_deliveries_per_second": self.rate,
+            "ended": self.ended,
             "growth": [asdict(one) | {"tolerated": one.tolerated} for one in self.growths],
             "samples": [asdict(one) for one in self.samples if one.at_s % 60 < SAMPLED_S],
         }
@@ -163,7 +171,8 @@ async def watch(soak: Soak, place: Arena, crew: Crew, traffic: Child) -> None:
         _, conversations = answered(traffic)
         for name, pid, url in processes(place, crew):
             used = used_by(pid, place.deployment.folder) | await exposed(url)
-            soak.samples.append(Sample(at_s, name, conversations, used))
+            held = used.pop("held", 0)
+            soak.samples.append(Sample(at_s, name, conversations, used, held, pid))
         await asyncio.sleep(SAMPLED_S)
 
 
@@ -195,11 +204,12 @@ async def exposed(url: str) -> dict[str, int]:
 
 
 def counted(page: str) -> dict[str, int]:
-    """The series of a metrics page; of a worker's also its lag."""
+    """The series of a metrics page; of a worker's also its lag, and the partitions it holds."""
     series = [line for line in page.splitlines() if line and not line.startswith("#")]
     lags = [line.rsplit(" ", 1)[1] for line in series if "consumer_lag_records{" in line]
     lag = {"lag_records": sum(round(float(one)) for one in lags)} if lags else {}
-    return {"series": len(series), **lag}
+    held = sum("partition_assigned_timestamp_seconds{" in line for line in series)
+    return {"series": len(series), "held": held, **lag}
 
 
 async def soak(folder: Path, minutes: int, rate: int | None) -> Soak:
@@ -262,6 +272,8 @@ def main(*, minutes: int, rate: int | None, report: Path | None, keep: Path | No
     click.echo(f"{minutes} min at {done.rate} deliveries a second: {document['verdict']}")
     for one in done.growths:
         click.echo(f"  {one}{'' if one.tolerated else ': GROWN'}")
+    for name in done.ended:
+        click.echo(f"  {name} has ended in between")
     for name, found in done.report.differences.items():
         for line in found:
             click.echo(f"  {name}: {line}")

@@ -45,12 +45,13 @@ def _in_short(document: dict[str, Any]) -> str:
     measured = document["capacity_deliveries_per_second"]
     rate = document["rate_deliveries_per_second"]
     of = f", of {measured} that went through at most" if measured else ""
+    ended = f", {', '.join(document['ended'])} ended in between" if document["ended"] else ""
     grown = sum(not one["tolerated"] for one in document["growth"])
     wrong = sum(len(found) for found in document["differences"].values())
     return (
         f"**{minutes} minutes at {rate} deliveries a second{of}, {document['faults']} faults, "
         f"{document['events']:,} records of `care.events`: {grown} of {len(document['growth'])} "
-        f"measures have grown, {wrong} differences: {document['verdict']}.** "
+        f"measures have grown, {wrong} differences{ended}: {document['verdict']}.** "
         f"Commit {document['commit']}.\n"
     )
 

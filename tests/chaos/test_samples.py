@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.samples import TOLERATED, Growth, Sample, growths, used_by
+from chaos.samples import TOLERATED, Growth, Sample, growths, restarted, used_by
 
 
 def samples(process: str, measure: str, values: list[int]) -> list[Sample]:
@@ -55,6 +55,25 @@ def test_a_process_that_was_there_only_once_is_not_judged() -> None:
     late = samples("board", "files", [10] * 12)
 
     assert [one.process for one in growths([*early, *late])] == ["board"]
+
+
+def test_only_samples_with_as_many_partitions_are_compared() -> None:
+    held = [4, 4, 4, 4, 8, 4, 4, 4, 4, 8, 8, 8]
+    found = [
+        Sample(10 * number, "worker-1", 0, {"files": 5 * count}, held=count)
+        for number, count in enumerate(held)
+    ]
+
+    [growth] = growths(found)
+
+    assert (growth.before, growth.after) == (40, 40)
+
+
+def test_who_ended_in_between_or_never_came_is_told() -> None:
+    looks = [Sample(at, "gateway", 0, {}, pid=7) for at in (0, 10)]
+    others = [Sample(at, "worker-1", 0, {}, pid=at + 1) for at in (0, 10)]
+
+    assert restarted([*looks, *others], ("gateway", "board", "worker-1")) == ["board", "worker-1"]
 
 
 def test_nothing_seen_is_nothing_grown() -> None:

@@ -19,6 +19,7 @@ def report(**more: Any) -> dict[str, Any]:
         "faults": 88,
         "events": 120_000,
         "differences": {"oracle": []},
+        "ended": [],
         "growth": [growth, growth | {"process": "board", "measure": "tasks"}],
         **more,
     }
@@ -35,7 +36,7 @@ def test_what_did_not_grow_is_told_with_its_figures() -> None:
 def test_what_has_grown_is_told_as_well() -> None:
     grown = report()["growth"][0] | {"after": 400, "tolerated": False}
 
-    text = summarise_soak(report(growth=[grown], verdict="failed"))
+    text = summarise_soak(report(growth=[grown], ended=["board"], verdict="failed"))
 
-    assert "1 of 1 measures have grown" in text
+    assert "1 of 1 measures have grown, 0 differences, board ended in between: failed." in text
     assert "| gateway | open files | 20 | 400 | YES |" in text
