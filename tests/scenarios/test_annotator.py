@@ -26,7 +26,7 @@ from support.eventually import eventually
 from support.schemas import complaints
 from support.story import CONFIG, SECRETS
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(480)]
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "annotator" / "annotator.py"
 SECRET = "whsec_" + "QW5ub3RhdG9yIG9mIHRoZSB0ZXN0cw=="

@@ -18,7 +18,7 @@ from support.deployment import Deployment, deployed
 from support.eventually import eventually
 from support.story import CONFIG, PATHS, SECRETS
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(480)]
 
 CONVERSATIONS = 60
 REPLIED_AFTER_MS = 5000
