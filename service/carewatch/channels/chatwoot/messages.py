@@ -1,11 +1,13 @@
-"""Messages, notes and surveys of Chatwoot."""
+"""Messages, notes and survey requests of Chatwoot."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from dataclasses import replace
+from typing import Final
 
 from carewatch.channels.base import Skip
-from carewatch.channels.chatwoot.talk import Talk, agent_of, is_bot
+from carewatch.channels.chatwoot.item import Item
+from carewatch.channels.chatwoot.talk import Talk, is_bot
+from carewatch.channels.chatwoot.updates import updated
 from carewatch.channels.drafts import (
     ActorDraft,
     AgentId,
@@ -14,29 +16,20 @@ from carewatch.channels.drafts import (
     Draft,
     MessageDraft,
     MessageId,
-    Occurred,
     Quality,
     Reference,
-    StatusDraft,
-    Text,
 )
 from carewatch.channels.fields import (
     Fields,
     as_object,
     get_flag,
     get_id,
-    get_int,
     get_list,
     get_object,
     get_text,
-    need_id,
 )
 from carewatch.channels.times import occurred
-from carewatch.domain.errors import InvalidRecord
 from carewatch.wire.envelope import Channel, Direction, MessageKind, Prompt
-
-_TYPES: Final = {0: "incoming", 1: "outgoing", 2: "activity", 3: "template"}
-"""`message_type` is text at the top level, a number inside `conversation.messages[]`."""
 
 _CONTENT_KINDS: Final[dict[str, MessageKind]] = {
     "text": "text",
@@ -74,78 +67,19 @@ _UNIQUE_IDS: Final[dict[Channel, str]] = {
 """Families of message ids that mean the same to Chatwoot and to the channel's own webhooks."""
 
 
-_STATUSES: Final[dict[str, Literal["delivered", "read", "failed"]]] = {
-    "delivered": "delivered",
-    "read": "read",
-    "failed": "failed",
-}
-"""What becomes of an answer; every message is `sent` from the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A message's body, with what is read again and again."""
-
-    body: Fields
-    talk: Talk
-    path: str
-
-    @property
-    def id(self) -> MessageId:
-        return MessageId("chatwoot", need_id(self.body, "id"))
-
-    @property
-    def stem(self) -> str:
-        return f"message|{self.id.value}"
-
-    @property
-    def attributes(self) -> Fields:
-        return get_object(self.body, "content_attributes")
-
-    @property
-    def content_type(self) -> str:
-        return get_text(self.body, "content_type") or "text"
-
-    @property
-    def text(self) -> str | None:
-        return get_text(self.body, "content")
-
-    @property
-    def words(self) -> Text | None:
-        """What a customer wrote, for the restricted topic."""
-        text = self.text
-        return Text(text) if text is not None and self.direction() == "incoming" else None
-
-    @property
-    def listed(self) -> Fields:
-        """The same message among the newest of the conversation, which says more; else empty."""
-        for listed in get_list(self.talk.fields, "messages"):
-            fields = as_object(listed, "messages")
-            if get_id(fields, "id") == self.id.value:
-                return fields
-        return {}
-
-    def direction(self) -> str:
-        stated = self.body.get("message_type")
-        name = _TYPES.get(stated) if isinstance(stated, int) else stated
-        if name not in _TYPES.values():
-            raise InvalidRecord("schema", "message_type")
-        return str(name)
-
-
 def message(body: Fields, event: str, path: str, talk: Talk) -> Iterator[Draft | Skip]:
     """A `message_created` or `message_updated`; activity lines are no messages."""
-    item = _Item(body, talk, path)
+    item = Item(body, talk, path)
     direction = item.direction()
     if direction == "activity":
         yield Skip(reason="ignored", path=path)
     elif event == "message_updated":
-        yield from _updated(item)
+        yield from updated(item)
     else:
         yield from _created(item, direction)
 
 
-def _created(item: _Item, direction: str) -> Iterator[Draft]:
+def _created(item: Item, direction: str) -> Iterator[Draft]:
     body, talk, attributes = item.body, item.talk, item.attributes
     created = body.get("created_at")
     if isinstance(created, str):
@@ -185,7 +119,7 @@ def _created(item: _Item, direction: str) -> Iterator[Draft]:
         )
 
 
-def _kind(item: _Item, direction: str) -> MessageKind:
+def _kind(item: Item, direction: str) -> MessageKind:
     if item.attributes.get("is_unsupported") is True:
         return "unsupported"
     kind: MessageKind = _CONTENT_KINDS.get(item.content_type, "unsupported")
@@ -196,7 +130,7 @@ def _kind(item: _Item, direction: str) -> MessageKind:
     return "template" if kind == "text" and direction == "template" else kind
 
 
-def _prompt(item: _Item) -> Prompt:
+def _prompt(item: Item) -> Prompt:
     """What the customer may choose from; titles and values are the business's words."""
     options = [as_object(option, "items") for option in get_list(item.attributes, "items")]
     return Prompt(
@@ -219,7 +153,7 @@ def _reference(channel: Channel, source_id: str) -> Reference:
     )
 
 
-def _author(item: _Item, direction: str) -> tuple[ActorDraft, CustomerId | None]:
+def _author(item: Item, direction: str) -> tuple[ActorDraft, CustomerId | None]:
     """Who wrote it, and the customer of the conversation."""
     talk, attributes = item.talk, item.attributes
     sender = get_object(item.body, "sender")
@@ -238,76 +172,3 @@ def _author(item: _Item, direction: str) -> tuple[ActorDraft, CustomerId | None]
         # Typed in the provider's own app: a person, but not one Chatwoot knows.
         return ActorDraft(kind="agent"), talk.customer
     return ActorDraft(kind="system"), talk.customer
-
-
-def _updated(item: _Item) -> Iterator[Draft | Skip]:
-    """Chatwoot does not say what changed: it is seen from what the message is now."""
-    talk, at = item.talk, _changed_at(item)
-    unknown = ActorDraft(kind="unknown")
-    if get_flag(item.attributes, "deleted"):
-        yield replace(
-            talk.draft("care.message.deleted", f"{item.stem}|deleted", at, unknown),
-            message=MessageDraft(id=item.id),
-        )
-        return
-    if item.content_type == "input_csat":
-        yield _rated(item, at) or Skip(reason="ignored", path=item.path)
-        return
-    status = _STATUSES.get(get_text(item.body, "status") or get_text(item.listed, "status") or "")
-    if status is not None and item.direction() == "outgoing":
-        yield replace(
-            talk.draft(
-                "care.message.status", f"{item.stem}|status|{status}", at, ActorDraft(kind="system")
-            ),
-            status=StatusDraft(value=status, message=item.id),
-        )
-        return
-    chars = len(item.text or "")
-    when = at.at if at.quality != "arrival" else f"{get_id(item.body, 'status') or ''}|{chars}"
-    yield replace(
-        talk.draft("care.message.updated", f"{item.stem}|updated|{when}", at, unknown),
-        message=MessageDraft(
-            id=item.id, has_text=item.text is not None, chars=chars, text=item.words
-        ),
-    )
-
-
-def _changed_at(item: _Item) -> Occurred:
-    """The last change of the message, where the conversation lists it; else the arrival."""
-    received_at = item.talk.received_at
-    arrival = Occurred(at=received_at, quality="arrival")
-    stated = item.listed.get("updated_at")
-    if not isinstance(stated, str):
-        return arrival
-    at = occurred(stated, "iso", received_at, "ms")
-    created = occurred(item.listed.get("created_at"), "s_or_ms", received_at)
-    # Without a change it is the time of its creation, which is told in whole seconds.
-    return at if at.quality != "arrival" and at.at - created.at >= 1000 else arrival
-
-
-def _rated(item: _Item, at: Occurred) -> Draft | None:
-    """The customer's answer to a survey, None while there is none."""
-    submitted = get_object(item.attributes, "submitted_values")
-    survey = get_object(submitted, "csat_survey_response")
-    rating = get_int(survey, "rating")
-    if rating is None:
-        return None
-    if not 1 <= rating <= 5:
-        raise InvalidRecord("schema", "rating")
-    talk = item.talk
-    comment = get_text(survey, "feedback_message") is not None
-    actor = ActorDraft(kind="customer", id=talk.customer)
-    key = f"{item.stem}|rated|{rating}|{comment}"
-    return replace(
-        talk.draft("care.conversation.rated", key, at, actor),
-        csat=CsatDraft(
-            phase="answered",
-            instrument="csat",
-            scale_min=1,
-            scale_max=5,
-            score=rating,
-            survey=item.id,
-            has_comment=comment,
-            rated_agent=agent_of(get_id(get_object(talk.meta, "assignee"), "id")),
-        ),
-    )
