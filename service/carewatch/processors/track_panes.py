@@ -1,5 +1,6 @@
 """What track counts: the panes of its results, and the gauges of its conversations."""
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -45,7 +46,7 @@ class TrackPanes(StagePanes):
         self.max_lateness_ms = self._books.max_lateness_ms
         self._days = Days(self._books)
         self._gauges = Gauges(self._panes)
-        self._rejoining: dict[bytes, tuple[list[str], list[Sequence[int]]]] = {}
+        self._rejoining: dict[bytes, tuple[list[str], list[array[int]]]] = {}
         self._routes: dict[Shape, _Route] = {}
         self._asked: tuple[int, str, str] | None = None
         self._open_from = 0
@@ -172,16 +173,18 @@ class TrackPanes(StagePanes):
 
         The rows of panes know of it already. `rejoined` comes last.
         """
-        whos, each = self._rejoining.setdefault(shape, ([], []))
+        rejoining = self._rejoining.get(shape)
+        if rejoining is None:
+            rejoining = self._rejoining[shape] = ([], [array("q") for _ in instants])
+        whos, columns = rejoining
         whos.append(conversation)
-        each.append(instants)
+        for column, at in zip(columns, instants, strict=True):
+            column.append(at)
 
     def rejoined(self) -> None:
         """All conversations are in. They are alike: each shape is read once."""
-        for shape, (whos, each) in self._rejoining.items():
-            for (metric, labels, of), at in zip(
-                read_shape(shape), zip(*each, strict=True), strict=True
-            ):
-                self._gauges.rejoin(metric, labels, of, whos, at)
+        for shape, (whos, columns) in self._rejoining.items():
+            for (metric, labels, of), column in zip(read_shape(shape), columns, strict=True):
+                self._gauges.rejoin(metric, labels, of, whos, column)
         self._rejoining.clear()
         self._gauges.rejoined()
