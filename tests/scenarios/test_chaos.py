@@ -15,7 +15,7 @@ from chaos.run import chaos
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 FAULTS = 60
-SEED = 20261122
+SEED = 20261811
 
 
 @pytest.fixture(scope="module")
