@@ -10,6 +10,7 @@ from carewatch.local import comparison, demo_config
 from carewatch.wire import topics
 from support.deployment import Deployment, Worker, deployed
 from support.eventually import eventually
+from support.schemas import complaints_of
 from support.verdicts import Ran, look_at, net, newest, repeated
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -100,6 +101,14 @@ def test_every_result_is_there_exactly_once(ran: Ran, topic: str) -> None:
 @pytest.mark.parametrize("topic", [topics.FACTS, topics.SLA])
 def test_results_are_those_of_an_undisturbed_replay(ran: Ran, topic: str) -> None:
     assert net(ran.records[topic]) == net(ran.replayed[topic])
+
+
+def test_every_record_is_as_its_schema_says(ran: Ran) -> None:
+    """Those of the demo are alike: this is its configuration and its traffic."""
+    written = [record for records in ran.records.values() for record in records]
+
+    assert complaints_of(written) == []
+    assert {record.topic for record in written} == set(ran.records)
 
 
 def test_metric_points_are_those_of_an_undisturbed_replay(ran: Ran) -> None:

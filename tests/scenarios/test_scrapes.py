@@ -19,6 +19,7 @@ from carewatch.wire import topics
 from support.deployment import READY_S, Deployment, Stored, deployed
 from support.eventually import eventually
 from support.prometheus import promtool_says
+from support.schemas import complaints_of
 from support.scrapes import Scraper, growing, summed
 from support.verdicts import Ran, Verdict, look_at, verified
 
@@ -207,6 +208,14 @@ def test_the_last_page_shows_the_gross_totals_that_the_oracle_has_judged(
         {series: value for series, value in expected.items() if value}
     )
     assert len(expected) > 100
+
+
+def test_every_record_is_as_its_schema_says(seen: Scraped) -> None:
+    """Those of the demo are alike: this is its configuration and its traffic."""
+    written = [record for records in seen.ran.records.values() for record in records]
+
+    assert complaints_of(written) == []
+    assert {record.topic for record in written} == set(seen.ran.records)
 
 
 @pytest.mark.parametrize("replica", [0, 1])

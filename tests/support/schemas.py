@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
 
-from carewatch.processors.base import Output
 from carewatch.wire.topics import BY_NAME, DEAD, TOPICS, Topic
 
 FOLDER = Path(__file__).parents[2] / "schemas"
@@ -33,7 +32,17 @@ def complaints(name: str, value: object) -> list[str]:
     return [text for error in _validator(name).iter_errors(value) for text in _told(error)]
 
 
-def complaints_of(outputs: Iterable[Output]) -> list[tuple[str, list[str], object]]:
+class Written(Protocol):
+    """A record, as a processor hands it over or as Kafka has it."""
+
+    @property
+    def topic(self) -> str: ...
+
+    @property
+    def value(self) -> bytes | None: ...
+
+
+def complaints_of(outputs: Iterable[Written]) -> list[tuple[str, list[str], object]]:
     """Topic, complaints and value of every record of a public topic that is not as its schema says.
 
     A tombstone has no value, and a dead letter is what came, whatever that was.
