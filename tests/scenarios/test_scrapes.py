@@ -23,7 +23,7 @@ from support.schemas import complaints_of
 from support.scrapes import Scraper, growing, summed
 from support.verdicts import Ran, Verdict, look_at, verified
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(480)]
 
 SECONDS = 40
 RATE = 40
