@@ -52,8 +52,13 @@ def _in_short(document: dict[str, Any]) -> str:
         f"**{minutes} minutes at {rate} deliveries a second{of}, {document['faults']} faults, "
         f"{document['events']:,} records of `care.events`: {grown} of {len(document['growth'])} "
         f"measures have grown, {wrong} differences{ended}: {document['verdict']}.** "
-        f"Commit {document['commit']}.\n"
+        f"Commit {document['commit']}.{_note(document)}\n"
     )
+
+
+def _note(document: dict[str, Any]) -> str:
+    """What somebody has added to the report by hand."""
+    return f"\n\n{document['note']}" if "note" in document else ""
 
 
 def _table(document: dict[str, Any]) -> str:

@@ -33,6 +33,10 @@ def test_what_did_not_grow_is_told_with_its_figures() -> None:
     assert "| gateway | open files | 20 | 21 | no |" in text
 
 
+def test_what_somebody_has_noted_is_told() -> None:
+    assert "\n\nThe disk was slow.\n" in summarise_soak(report(note="The disk was slow."))
+
+
 def test_what_has_grown_is_told_as_well() -> None:
     grown = report()["growth"][0] | {"after": 400, "tolerated": False}
 
