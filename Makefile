@@ -39,12 +39,14 @@ coverage: setup ## which lines and branches the tests without a broker reach; tw
 golden: setup ## the golden cases alone
 	$(BIN)/pytest -q tests/commands/test_replay.py $(ARGS)
 
-bench: setup ## benchmarks; figures are ratios to a baseline of the same run; RESTORE="--help"
+bench: setup ## benchmarks; figures are ratios to a baseline of the same run; RESTORE= PIPELINE= LATENCY="--help"
 	$(BIN)/python bench/fold.py $(ARGS)
 	$(BIN)/python bench/panes.py
 	$(BIN)/python bench/scrape.py
 	$(BIN)/python bench/gateway.py
 	$(BIN)/python bench/restore.py $(RESTORE)
+	$(BIN)/python bench/pipeline.py $(PIPELINE)
+	PYTHONPATH=tests $(BIN)/python bench/latency.py $(LATENCY)
 
 chaos: setup ## faults by the dozen under live traffic, then every number checked; ARGS="--help"
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

@@ -1,6 +1,6 @@
 """Throughput and CPU of the whole worker on a real Kafka, beside two baselines of the same run.
 
-    python bench/pipeline.py [--events N] [--conversations N] [--faust-events N]
+    python bench/pipeline.py [--events N] [--conversations N] [--faust-events N] [--workers N]
 
 A backlog of simulated events is written to `care.events`; then each of these drains it, alone, on
 one core, with Kafka on the other:
@@ -9,7 +9,8 @@ one core, with Kafka on the other:
     worker  `carewatch worker`: exactly-once, facts, SLA, panes, merge
     faust   a stock Faust agent that counts in a table (on a part of the backlog: it is slow)
 
-CPU seconds are those of the draining process (user and system). A worker without backlog is
+With several workers, as many events again are drained by these, on all cores beside Kafka. CPU
+seconds are those of the draining process (user and system). A worker without backlog is
 started first, so that what its start costs is not charged to the events.
 """
 
@@ -86,6 +87,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--conversations", type=int, default=20_000)
     parser.add_argument("--faust-events", type=int, default=30_000)
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     with rig() as kafka:
         idle, _ = drain(kafka.environ, 0)
@@ -102,6 +104,11 @@ def main() -> None:
         faust = drain_by_faust(kafka.servers, min(options.faust_events, options.events))
         show("faust", faust, plain)
         print(f"the worker drains {ours.rate / faust.rate:.1f} x as fast as stock Faust")
+        if options.workers > 1:
+            asyncio.run(fill(kafka.servers, options.events, options.conversations))
+            several, _ = drain(kafka.environ, options.events, workers=options.workers)
+            show(f"{options.workers} of it", several, plain)
+            print(f"        {several.rate / ours.rate:.2f} x the rate of one, on all cores")
 
 
 if __name__ == "__main__":
