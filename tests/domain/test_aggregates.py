@@ -1,5 +1,6 @@
 """Accumulators merge exactly, and percentiles keep the error they state."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from carewatch.domain.aggregates import (
     bucket_bounds,
     bucket_index,
     bucket_middle,
+    summed,
 )
 
 DURATIONS = st.integers(0, 90 * 86_400_000)
@@ -124,3 +126,21 @@ def test_a_bucket_that_says_nothing_is_merged_as_nothing() -> None:
     total.merge(Distribution(0, 0, {7: 0}))
 
     assert total == Distribution(1, 5, {5: 1})
+
+
+def test_several_at_once_leave_the_same_bytes_also_where_a_bucket_stands_below_nothing() -> None:
+    """What was counted late may be taken back in time: the windows between never had it."""
+    before, batch = [(7, 7, -1), (9, 9, 1)], [(7, 7, 1), (7, 7, 1), (8, 8, 1)]
+    for kind in (Distribution, Total):
+        one_by_one, at_once = kind(), kind()
+        for put in (*before, *batch):
+            one_by_one.put_all([put])
+        at_once.put_all(before)
+        at_once.put_all(batch, summed(batch))
+
+        assert msgspec.msgpack.encode(one_by_one) == msgspec.msgpack.encode(at_once)
+
+
+def test_what_takes_something_back_has_no_sum_that_could_be_merged() -> None:
+    assert summed([(7, 7, 1), (7, 7, 1), (9, 9, 1)]) == Distribution(3, 23, {7: 2, 9: 1})
+    assert summed([(7, 7, 1), (7, 7, -1)]) is None

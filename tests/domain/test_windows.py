@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,3 +175,32 @@ def test_minutes_add_up_to_every_coarser_window_but_for_what_came_late(
         assert isinstance(total, Total)
         assert total.net.count == len(told)
         assert len(told) == late + sum(n for (window, _), n in taken.items() if window == "1m")
+
+
+counted = st.tuples(
+    st.sampled_from(("reply_time", "messages", "flow_ratio")),
+    st.sampled_from((0, 30_000, MINUTE, 2 * MINUTE)),
+    st.integers(0, 3),
+    st.sampled_from((1, 1, -1)),
+    st.sampled_from((ALWAYS_OPEN, MINUTE, MINUTE + 1)),
+)
+"""Metric, instant, value, whether it is added or taken back, and what is closed before it."""
+
+
+@given(told=st.lists(counted, max_size=30), looks=st.sets(st.integers(0, 30)))
+def test_panes_hold_the_same_bytes_whoever_looks_and_when(
+    told: list[tuple[str, int, int, int, int]], looks: set[int]
+) -> None:
+    """Rows and snapshots show a pane as it is, down to the order of its buckets."""
+    watched, left = Panes(), Panes()
+    for number, (metric, at, value, sign, open_from) in enumerate(told):
+        for panes in (watched, left):
+            panes.add(BY_ID[metric], LABELS, at, value, sign, open_from, of=1)
+        watched.take_touched()
+        if number in looks:
+            left.take_touched()
+
+    packed = msgspec.msgpack.encode
+    assert {k: packed(body) for k, body in bodies(watched).items()} == {
+        k: packed(body) for k, body in bodies(left).items()
+    }
