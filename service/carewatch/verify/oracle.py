@@ -3,7 +3,7 @@
 import json
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -158,12 +158,17 @@ class Oracle:
         """Tells every conversation; what merges hand over may change the story of a parent, and
         what that hands over in turn, for at most MOST_HOPS rounds."""
         changed = {key for key, one in self.conversations.items() if one.steps}
+        by_child: dict[Key, list[tuple[Key, Step]]] = {}
         for _ in range(MOST_HOPS + 1):
             for key in sorted(changed):
                 self._stories[key] = self._story(key)
-            if not self._derive:
+            if not self._derive or not changed:
                 return
-            before, self._inherited = self._inherited, self._handed_over()
+            by_child |= {key: list(self._hands_over(key)) for key in sorted(changed)}
+            before, self._inherited = self._inherited, {}
+            for key in sorted(by_child):
+                for parent, step in by_child[key]:
+                    self._inherited.setdefault(parent, []).append(step)
             names = {*before, *self._inherited}
             changed = {one for one in names if before.get(one) != self._inherited.get(one)}
 
@@ -186,28 +191,24 @@ class Oracle:
         events = [one.event for one in self.steps(key)]
         return Story(sorted_story(events), self.clock(key), self._books)
 
-    def _handed_over(self) -> dict[Key, list[Step]]:
-        """By parent, what its merged children hand over, each time that it changes (E14)."""
-        found: dict[Key, list[Step]] = {}
-        for key in sorted(self._stories):
-            steps = self.steps(key)
-            if all(one.event.type != MERGED for one in steps):
-                continue
-            held: dict[str, Handed] = {}
-            revisions: Counter[str] = Counter()
-            for number, step in enumerate(steps, 1):
-                events = sorted_story([one.event for one in steps[:number]])
-                now = {one.event.id: one for one in Story(events, step.clock, self._books).handed}
-                for id_ in sorted({*held, *now}):
-                    if held.get(id_) == now.get(id_):
-                        continue
-                    revisions[id_] += 1
-                    one, gone = (now[id_], False) if id_ in now else (held[id_], True)
-                    event = _hand_over(key[1], one, revisions[id_], gone=gone)
-                    late = Step(event, step.tick, step.clock, step.number)
-                    found.setdefault((key[0], one.into), []).append(late)
-                held = now
-        return found
+    def _hands_over(self, key: Key) -> Iterator[tuple[Key, Step]]:
+        """What a merged child hands over to which parent, each time that it changes (E14)."""
+        steps = self.steps(key)
+        merged = [number for number, one in enumerate(steps, 1) if one.event.type == MERGED]
+        held: dict[str, Handed] = {}
+        revisions: Counter[str] = Counter()
+        for number in range(merged[0], len(steps) + 1) if merged else ():
+            step = steps[number - 1]
+            events = sorted_story([one.event for one in steps[:number]])
+            now = {one.event.id: one for one in Story(events, step.clock, self._books).handed}
+            for id_ in sorted({*held, *now}):
+                if held.get(id_) == now.get(id_):
+                    continue
+                revisions[id_] += 1
+                one, gone = (now[id_], False) if id_ in now else (held[id_], True)
+                event = _hand_over(key[1], one, revisions[id_], gone=gone)
+                yield (key[0], one.into), Step(event, step.tick, step.clock, step.number)
+            held = now
 
     def facts(self, key: Key) -> list[dict[str, Any]]:
         """The net facts of a conversation: `data` without sign, corrects and cause."""
