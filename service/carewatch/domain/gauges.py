@@ -50,7 +50,12 @@ class Gauges:
             gauge.move(item.at, by)
 
     def rejoin(
-        self, metric: str, labels: Labels, of: Sequence[str], whos: Iterable[str], at: Iterable[int]
+        self,
+        metric: str,
+        labels: Labels,
+        of: Sequence[str],
+        conversations: Iterable[str],
+        at: Iterable[int],
     ) -> None:
         """Conversations stand in a gauge again that goes by time, each from its own instant.
 
@@ -59,7 +64,7 @@ class Gauges:
         name = (metric, labels)
         gauge = self._gauge(name)
         if isinstance(gauge, Soonest):
-            gauge.rejoin(Deadline(*one, *of) for one in zip(at, whos, strict=True))
+            gauge.rejoin(Deadline(*one, *of) for one in zip(at, conversations, strict=True))
             self._unsettled[name] = gauge
         else:
             gauge.rejoin(at)

@@ -176,15 +176,15 @@ class TrackPanes(StagePanes):
         rejoining = self._rejoining.get(shape)
         if rejoining is None:
             rejoining = self._rejoining[shape] = ([], [array("q") for _ in instants])
-        whos, columns = rejoining
-        whos.append(conversation)
+        conversations, columns = rejoining
+        conversations.append(conversation)
         for column, at in zip(columns, instants, strict=True):
             column.append(at)
 
     def rejoined(self) -> None:
         """All conversations are in. They are alike: each shape is read once."""
-        for shape, (whos, columns) in self._rejoining.items():
+        for shape, (conversations, columns) in self._rejoining.items():
             for (metric, labels, of), column in zip(read_shape(shape), columns, strict=True):
-                self._gauges.rejoin(metric, labels, of, whos, column)
+                self._gauges.rejoin(metric, labels, of, conversations, column)
         self._rejoining.clear()
         self._gauges.rejoined()
