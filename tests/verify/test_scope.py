@@ -98,6 +98,19 @@ def test_windows_that_only_judged_conversations_touched_are_judged_behind_a_lost
     assert [one.key.split()[:2] for one in report.differences] == [["reply_time", "1m"]]
 
 
+def test_what_a_moving_conversation_of_the_same_customer_may_change_is_not_judged() -> None:
+    wrong = found([QUESTION, ANSWER])
+    for data in wrong.points.values():
+        if data["metric"] == "unique_customers":
+            data["value"] = 7
+
+    def same(moving: set[tuple[str, str]]) -> bool:
+        scope = Scope({0: END}, moving=moving)
+        return judge(told([QUESTION, ANSWER]), wrong, scope).same
+
+    assert (same(set()), same({("acme", "c9")})) == (False, True)
+
+
 def test_totals_cannot_be_judged_behind_a_lost_head() -> None:
     scope = Scope({0: END}, heads={0: START - HOUR})
     wrong = found([QUESTION, ANSWER])

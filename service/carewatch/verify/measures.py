@@ -146,6 +146,14 @@ def _all() -> dict[str, Measure]:
 MEASURES = _all()
 """Every metric that is judged, sisters and twins included."""
 
+OF_CUSTOMERS = frozenset(
+    {
+        *("unique_customers", "resolved_customers", "bot_resolution", "fcr", "retention_rate"),
+        *("repeat_contact_rate", "repeat_contact_rate_by_topic"),
+    }
+)
+"""What another conversation of the same customer may change, on days on which it did nothing."""
+
 UNJUDGED = {
     "watermark": "how far merge was when it last said so; the comparison takes it as the position",
     "heartbeat": "which tick passed every stage last; the comparison takes it as the position",

@@ -8,7 +8,7 @@ from carewatch.verify.comparison import Content, Difference, Report, What, compa
 from carewatch.verify.found import DEAD, FACTS, LATE, SLA, Found
 from carewatch.verify.found import METRICS as POINTS
 from carewatch.verify.instants import HOUR, instant
-from carewatch.verify.measures import ROLLING, SIZES, UNJUDGED
+from carewatch.verify.measures import OF_CUSTOMERS, ROLLING, SIZES, UNJUDGED
 from carewatch.verify.oracle import Key, Oracle
 from carewatch.verify.points import Key as PointKey
 
@@ -159,8 +159,8 @@ def _touched(oracle: Oracle, found: Found, out: set[Key]) -> list[int]:
 
 
 def _untouched(key: PointKey, touched: list[int], scope: Scope) -> bool:
-    _, window, start, _ = key
-    if start is None:
+    metric, window, start, _ = key
+    if start is None or metric in OF_CUSTOMERS:
         return False
     since, size = instant(start), SIZES.get(window, LONGEST_DAY)
     if any(since < head for head in scope.heads.values()):
