@@ -125,8 +125,13 @@ class TrackPanes(StagePanes):
 
     def move(self, conversation: str, before: Sequence[Held], after: Sequence[Held]) -> None:
         """The conversation stands in other gauges than before."""
-        entered = list(after)
-        for item in before:
+        same = 0  # mostly what changes is the turn or a clock, and the session stands first
+        for one, other in zip(before, after, strict=False):
+            if one != other:
+                break
+            same += 1
+        entered = list(after[same:])
+        for item in before[same:]:
             if item in entered:
                 entered.remove(item)
             else:
