@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from carewatch.verify.admission import Event
+from carewatch.verify.calling import CALL_ENDS
 from carewatch.verify.instants import MINUTE, length
 from carewatch.verify.rulebook import Rulebooks
 from carewatch.verify.sessions import SPANS
 from carewatch.verify.state import Count, Moment, Session, Span, Stay, in_hours
-from carewatch.verify.story import CALL_ENDS
 from carewatch.verify.topics import ELSEWHERE
 from carewatch.verify.visits import STAFF, Visit, visits, writer
 

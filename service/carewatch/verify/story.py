@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from carewatch.verify.calling import Calling
 from carewatch.verify.instants import HOUR, instant
 from carewatch.verify.rulebook import Rulebooks
 from carewatch.verify.sayings import (
@@ -19,19 +20,16 @@ from carewatch.verify.sayings import (
     notes,
     tags_after,
 )
-from carewatch.verify.sessions import Sessions
 from carewatch.verify.state import Call, Handed, Told
 
 OPENING = ("new", "bot", "queued", "open")
-CALL_OPENS = ("started", "ivr", "queued", "ringing", "answered")
-CALL_ENDS = ("ended", "completed", "abandoned", "voicemail")
 MOST_HOPS = 8
 """So often a turn is handed on; what would be handed on once more is dropped (contract 4)."""
 
 NO_REPLY = frozenset({"no_reply_needed", "mark_complete", "marked_complete", "mark complete"})
 
 
-class Story(Sessions):
+class Story(Calling):
     """Tells the events up to the conversation's clock; then everything that came of them stands
     in `facts`, `counts`, `moments` and `handed`."""
 
@@ -162,27 +160,6 @@ class Story(Sessions):
             self._recount_turn(start)
         turn.start, turn.hops = min(turn.start, start), max(turn.hops, hops)
         turn.waiting[f"inherited from {said['from_conversation']}"] = None
-
-    def _call(self, told: Told) -> None:
-        """A call opens a session and closes it with its last phase, unless another call goes on;
-        a customer who hangs up before anybody answered has given up (Q6)."""
-        said, phase = told.data["call"], told.data["call"]["phase"]
-        call = self._calls.setdefault(said["call_key"], Call())
-        if phase in CALL_OPENS and not call.over:
-            outbound = said.get("direction") == "outbound"
-            if self.session is None:
-                self._open("open", initiated_by="agent" if outbound else None)
-            if phase == "answered" and call.answered_at is None:
-                call.answered_at, self.bot_has = self._now, False
-                self._marks.append("took_call")
-        last = phase in CALL_ENDS or (phase == "missed" and not said.get("leg_key"))
-        if not last or call.ended_at is not None:
-            return
-        call.ended_at, call.over = self._now, True
-        if self.session is not None and all(one.over for one in self._calls.values()):
-            by_customer = "customer" in (said.get("disconnect_by"), told.data["actor"]["kind"])
-            left = by_customer or phase == "abandoned"
-            self._end("closed", f"call_{phase}", None, given_up=left and call.answered_at is None)
 
     def _label(self, data: dict[str, Any]) -> None:
         self._role = data.get("source_role") or self._role
