@@ -27,6 +27,7 @@ from carewatch.domain.aggregates import (
 )
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.metrics import BY_ID
+from carewatch.wire.unreadable import UNREADABLE
 
 VERSION: Final = 1
 
@@ -153,7 +154,7 @@ def decode_body(metric: str, window: str, body: msgspec.Raw) -> Accumulator:
         raise InvalidRecord("unknown_metric")
     try:
         decoded = _bodies[accumulator_type(metric, window)].decode(body)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise InvalidRecord("schema") from error
     match decoded:
         case Total():
@@ -192,7 +193,7 @@ def decode(key: bytes | None, value: bytes | None) -> Partial | ClockRecord:
         record: Partial | ClockRecord = (
             _clock.decode(value) if key.startswith(CLOCK_PREFIX) else _partial.decode(value)
         )
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise InvalidRecord("schema") from error
     if record.version != VERSION:
         raise InvalidRecord("version")
