@@ -65,6 +65,12 @@ class Phone:
     ended: int | None = None
     wrapup: int | None = None
     summed_up: bool = False
+    by_summary: bool = False
+
+    @property
+    def is_contact(self) -> bool:
+        """No phase told of it: it is known from a summary alone."""
+        return self.by_summary and self.answered is None and self.ended is None
 
 
 class HandleTime:
@@ -123,7 +129,8 @@ class HandleTime:
         self._told[said["call_key"]] = _spent("phases", one, spans, phone.agent)
 
     def _summary(self, one: Moment, event: Event) -> None:
-        """Nothing else counts for the contact; one that is no call is all that is known here."""
+        """Nothing else counts for the contact; one that is no call is all that was told here, but
+        for what was said of others like it."""
         said = event.data["summary"]
         parts = [said.get(name) for name in ("talk_ms", "hold_ms", "acw_ms")]
         stated = [part for part in parts if part is not None]
@@ -132,12 +139,14 @@ class HandleTime:
             return
         contact = said["replaces_key"]
         known = self._phones.get(contact)
-        for key in [contact] if known is not None else list(self._phones):
-            self._phones[key].summed_up = True
-            self._told.pop(key, None)
-        if known is None:
+        of_all = known is None or known.is_contact
+        for key, phone in self._phones.items():
+            if key == contact or (of_all and not phone.is_contact):
+                phone.summed_up = True
+                self._told.pop(key, None)
+        if of_all:
             self._told.pop(None, None)
-            self._phones[contact] = Phone(summed_up=True)
+            self._phones[contact] = Phone(summed_up=True, by_summary=True)
             self._summed_up.add(one.session)
         agent = _who(event) or (known.agent if known is not None else self._replier)
         told = _spent("summary", one, [Span(0, spent, None)], agent)
