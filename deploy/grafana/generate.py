@@ -24,7 +24,7 @@ from grafana_foundation_sdk.models import dashboard as model
 FOLDER: Final = Path(__file__).parent / "dashboards"
 
 OK, AT_RISK, BREACH = "#0072B2", "#E69F00", "#D55E00"
-"""Okabe-Ito: blue, orange, vermillion; told apart by everybody."""
+"""Okabe-Ito: blue, orange, vermilion; told apart by everybody."""
 
 SOURCE: Final = model.DataSourceRef(type_val="prometheus", uid="$datasource")
 
