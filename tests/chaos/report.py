@@ -103,12 +103,20 @@ class Report:
 
     def _compare(self, ran: Ran) -> None:
         lines = comparison.compare(ran.manifest, ran.board)
-        self.differences["manifest"] = [str(line) for line in lines if not line.equal][:EXAMPLES]
+        wrong = [str(line) for line in lines if not line.equal and not fed_again(line)]
+        self.differences["manifest"] = wrong[:EXAMPLES]
         for name in (topics.FACTS, topics.SLA):
             self.differences[f"{name} twice"] = repeated(ran.records[name])[:EXAMPLES]
             self.differences[name] = _different(net(ran.records[name]), net(ran.replayed[name]))
         found, wanted = newest(ran.records[topics.METRICS]), newest(ran.replayed[topics.METRICS])
         self.differences[topics.METRICS] = _different(*of_one_minute(found, wanted))
+
+
+def fed_again(line: comparison.Line) -> bool:
+    """More duplicates than the simulator has sent: the gateway's spool feeds again what Kafka had
+    stored without being heard. They count as duplicates, and as nothing else."""
+    more = line.published.count >= line.expected.count
+    return line.key.metric == "duplicate_events" and more
 
 
 Points = dict[bytes | None, dict[str, Any]]
