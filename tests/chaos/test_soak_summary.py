@@ -1,8 +1,14 @@
 """The page about the soak says what the report says."""
 
+import json
+from pathlib import Path
 from typing import Any
 
-from chaos.soak_summary import summarise_soak
+import pytest
+
+from chaos.soak_summary import summarise_soak, write_soak_summary
+
+REPORT = Path(__file__).parents[2] / "docs" / "soak.json"
 
 
 def report(**more: Any) -> dict[str, Any]:
@@ -44,3 +50,11 @@ def test_what_has_grown_is_told_as_well() -> None:
 
     assert "1 of 1 measures have grown, 0 differences, board ended in between: failed." in text
     assert "| gateway | open files | 20 | 400 | YES |" in text
+
+
+def test_the_page_is_that_of_the_report(pytestconfig: pytest.Config) -> None:
+    document = json.loads(REPORT.read_text(encoding="utf-8"))
+    if pytestconfig.getoption("update_tables"):
+        write_soak_summary(REPORT, document)
+
+    assert REPORT.with_suffix(".md").read_text(encoding="utf-8") == summarise_soak(document)
