@@ -10,7 +10,6 @@ keeps its id although its natural cause may have become another one: `causes` re
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
-from hashlib import blake2b
 from itertools import islice
 from typing import Final, Literal
 
@@ -28,10 +27,11 @@ from carewatch.domain.events import (
     Order,
     order,
 )
-from carewatch.domain.facts import Contact, Result, Tally, instant
+from carewatch.domain.facts import Result, instant
 from carewatch.domain.fold import fire_timers, fold_event, next_timer
 from carewatch.domain.history import BLOCK, History
 from carewatch.domain.late_changes import counted, late_change
+from carewatch.domain.naming import NAMELESS, name_result, name_withdrawal, override_key
 from carewatch.domain.policy import Books
 from carewatch.domain.shown import shown
 
@@ -47,8 +47,7 @@ AWAITED_KEPT: Final = 16
 
 LateReason = Literal["too_late", "history_full"]
 
-# Tuples: `A | B` would be made anew for each of the several results of an event.
-_NAMELESS: Final = (Tally, Contact)
+# Tuples: `A | B` would be made anew for each event.
 _NAMES_ANOTHER: Final = (Deleted, Annotated)
 _MAY_CONCERN_ANOTHER: Final = (Deleted, Annotated, Inherited)
 
@@ -181,36 +180,22 @@ def _say(memory: Memory, said: Said) -> Change:
 
 
 def _withdraw(memory: Memory, result: Result, original: str, because: Said) -> Change:
-    if isinstance(result, _NAMELESS):
+    if isinstance(result, NAMELESS):
         return Change(result, -1, because.cause, "", "")
     corrects = _id(memory, result, original)
-    content = (memory.tenant, memory.key, because.cause, "withdrawal", corrects)
-    return Change(result, -1, because.cause, _name(_encode(content)), corrects)
+    name = name_withdrawal(memory.tenant, memory.key, because.cause, corrects)
+    return Change(result, -1, because.cause, name, corrects)
 
 
 def _cause_of(memory: Memory, result: Result, natural: str) -> str:
     """The cause under which a result was published: its natural one, but for a few."""
     if not memory.causes:
         return natural
-    return memory.causes.get(_override_key(result, natural), natural)
+    return memory.causes.get(override_key(result, natural), natural)
 
 
 def _id(memory: Memory, result: Result, cause: str) -> str:
-    """Derived from what a result says: conversation, cause and content, never from a position.
-
-    A count has none: it shows in the metric points only.
-    """
-    if isinstance(result, _NAMELESS):
-        return ""
-    return _name(_encode((memory.tenant, memory.key, cause, result)))
-
-
-def _name(content: bytes) -> str:
-    return blake2b(content, digest_size=16).hexdigest()
-
-
-def _override_key(result: Result, natural: str) -> bytes:
-    return blake2b(_encode((natural, result)), digest_size=8).digest()
+    return name_result(memory.tenant, memory.key, result, cause)
 
 
 def _derive(
@@ -267,7 +252,7 @@ def _rederive(
         if not stands and said.takes_back is None:
             actual = say_anew(said.result)
         if actual != said.cause:
-            causes[_override_key(said.result, said.cause)] = actual
+            causes[override_key(said.result, said.cause)] = actual
         if not stands and said.takes_back is not None:
             original = _cause_of(memory, said.result, said.takes_back)
             withdrawn.append(_withdraw(memory, said.result, original, Said(said.result, cause)))
@@ -280,11 +265,11 @@ def _rederive(
             withdrawn.append(_withdraw(memory, said.result, gone, Said(said.result, cause)))
         else:
             # What the base had said is true after all, and is said once more.
-            causes[_override_key(said.result, said.takes_back)] = say_anew(said.result)
+            causes[override_key(said.result, said.takes_back)] = say_anew(said.result)
     withdrawn.sort(key=lambda change: instant(change.result), reverse=True)
     fresh.sort(key=lambda change: instant(change.result))
     kept_causes = {
-        _override_key(one.result, one.cause) for one in _withdrawables(memory.base)
+        override_key(one.result, one.cause) for one in _withdrawables(memory.base)
     } & memory.causes.keys()
     causes = {key: memory.causes[key] for key in sorted(kept_causes)} | causes
 
@@ -393,9 +378,9 @@ def _fold_away(memory: Memory, books: Books, gone: int) -> None:
     said: list[Said] = []
     for event in islice(memory.events, gone):
         fold_event(memory.tenant, base, event, books, said.append)
-    final = {_override_key(item.result, item.cause) for item in said if memory.causes}
-    final |= {_override_key(one.result, one.cause) for one in _withdrawables(memory.base)}
-    final -= {_override_key(one.result, one.cause) for one in base.withdrawable.values()}
+    final = {override_key(item.result, item.cause) for item in said if memory.causes}
+    final |= {override_key(one.result, one.cause) for one in _withdrawables(memory.base)}
+    final -= {override_key(one.result, one.cause) for one in base.withdrawable.values()}
     memory.causes = {key: cause for key, cause in memory.causes.items() if key not in final}
     memory.base_order = base.last_order
     memory.base = _encode(base)
