@@ -8,7 +8,7 @@ states no time, so that only the fact can be expected. Adding a channel adds not
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,12 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Sent:
-    """What was sent, what was answered, and what the topics hold in the end."""
+    """What was sent and answered, what the topics hold in the end, and what the processes told."""
 
     deliveries: list[Delivery]
     answers: dict[str, tuple[int, str]]
     records: dict[str, list[Stored]]
+    told: dict[str, bytes]
 
     def documents(self, topic: str) -> list[dict[str, Any]]:
         return [json.loads(record.value) for record in self.records[topic] if record.value]
@@ -136,13 +137,17 @@ async def send_all(folder: Path) -> Sent:
             answers[one.name] = await deployment.post(url, one.body, headers)
         await deployment.passed(system_clock() + 1000)
         records = {topic: await deployment.committed(topic) for topic in (*TOPICS, "care.dead")}
-        return Sent(sent, answers, records)
+        page = {"the board's page": (await deployment.metrics()).encode()}
+    return Sent(sent, answers, records, page)
 
 
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
     """Everything is sent once; the tests look at what came of it."""
-    return asyncio.run(send_all(tmp_path_factory.mktemp("every-channel")))
+    folder = tmp_path_factory.mktemp("every-channel")
+    found = asyncio.run(send_all(folder))
+    logs = {path.name: path.read_bytes() for path in sorted(folder.glob("*.log"))}
+    return replace(found, told=found.told | logs)
 
 
 def test_every_delivery_was_taken(sent: Sent) -> None:
@@ -203,4 +208,12 @@ def test_no_person_is_in_any_topic(sent: Sent) -> None:
         if part is not None and word in part
     }
 
+    assert found == set()
+
+
+def test_no_person_is_in_any_log_or_metric(sent: Sent) -> None:
+    words = {word.encode() for sender in hooks.SENDERS.values() for word in sender.personal}
+    found = {(place, word) for place, text in sent.told.items() for word in words if word in text}
+
+    assert {"01-worker.log", "04-gateway.log"} <= sent.told.keys()
     assert found == set()
