@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from carewatch.cli import main
 from carewatch.processors.base import Output
+from carewatch.wire.rulebooks import hash_document
 from support.cases import CASES, GOLDEN, check, until_of
 from support.schemas import complaints_of
 
@@ -58,16 +59,17 @@ def test_the_same_file_gives_the_same_bytes() -> None:
 def test_the_log_of_a_worker_rules_unless_it_is_told_to_ignore_what_was_published(
     tmp_path: Path,
 ) -> None:
+    document = {"policies": [{
+        "policy": "log", "version": 1, "effective_from": "2020-01-01T00:00:00Z", "order": 1,
+        "targets": {"first_reply": {"all": "30m"}},
+    }]}  # fmt: skip
     published = {
         "specversion": "1.0", "id": "rulebook-1", "source": "/care/rulebook",
         "type": "care.rulebook.published", "time": "2026-01-05T08:00:00.000Z",
         "recordedtime": "2026-01-05T08:00:00.000Z", "dataschema": "care-event/1.0",
         "data": {
-            "number": 1, "hash": "sha256:0", "effective_at": "2026-01-05T08:00:05.000Z",
-            "document": {"policies": [{
-                "policy": "log", "version": 1, "effective_from": "2020-01-01T00:00:00Z", "order": 1,
-                "targets": {"first_reply": {"all": "30m"}},
-            }]},
+            "number": 1, "hash": hash_document(orjson.dumps(document)),
+            "effective_at": "2026-01-05T08:00:05.000Z", "document": document,
         },
     }  # fmt: skip
     log = tmp_path / "events.jsonl"
