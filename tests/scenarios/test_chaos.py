@@ -36,5 +36,4 @@ def test_the_faults_have_struck(report: Report) -> None:
     assert report.missed < FAULTS // 10
     assert sum(times for status, times in report.deaths.items() if status != "0") > 20
     assert report.spoiled_requests > 0
-    assert report.aborted_records > 0
     assert report.events > 1000
