@@ -9,15 +9,9 @@ People are known by an id of this page alone. `match` of an account: `page_id`.
 Source: Messenger Platform, "Webhook events reference".
 """
 
-from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final
 
-from carewatch.channels import meta
-from carewatch.channels.base import OK, Account, RawRequest, Reply, Secrets, Skip
-from carewatch.channels.drafts import Draft
-from carewatch.channels.fields import Fields
-from carewatch.channels.meta.messaging import in_entry
-from carewatch.channels.verify import Verifier
+from carewatch.channels.meta.inbox import Inbox
 
 _PUBLIC: Final = (
     "conversations", "feed", "group_feed", "leadgen", "live_videos", "mention", "ratings",
@@ -25,35 +19,4 @@ _PUBLIC: Final = (
 )  # fmt: skip
 """Changes of the page that are told in `changes[]`: posts, comments and settings, no messages."""
 
-
-class Messenger:
-    """`POST /hooks/messenger/{account}`; GET answers Meta's subscription handshake."""
-
-    name = "messenger"
-    source_role: Literal["channel"] = "channel"
-    version = "1"
-    verifiers: tuple[Verifier, ...] = (meta.SIGNATURE,)
-    body_limit: int | None = meta.BODY_LIMIT
-    remembers: tuple[str, ...] = ()
-    success = OK
-
-    def challenge(self, request: RawRequest, secrets: Secrets, account: Account) -> Reply | None:
-        del account
-        return meta.subscription_challenge(request, secrets)
-
-    def parse(self, request: RawRequest, account: Account) -> Iterator[Draft | Skip]:
-        def entry(fields: Fields, path: str) -> Iterator[Draft | Skip]:
-            return in_entry(
-                fields,
-                path,
-                account,
-                request.received_at,
-                channel="messenger",
-                page="page_id",
-                public=_PUBLIC,
-            )
-
-        return meta.each_entry(request.json(), "page", entry)
-
-
-ADAPTER: Final = Messenger()
+ADAPTER: Final = Inbox(name="messenger", of="page", page="page_id", public=_PUBLIC)
