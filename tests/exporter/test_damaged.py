@@ -77,7 +77,7 @@ def shown(board: Board) -> bytes:
     """The page; the JSON and the wall's message are made, too."""
     snapshot = board.snapshot()
     encode_document(board_document(snapshot, now=T0))
-    orjson.dumps(build_view(snapshot, T0))
+    orjson.dumps(build_view(snapshot, T0, {}))
     families = Showing().families(View(snapshot=snapshot, tenants=("acme",)))
     return b"".join(Text().write(families, openmetrics=False))
 

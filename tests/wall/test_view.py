@@ -15,7 +15,7 @@ FOLDER = Path(carewatch.wall.__file__).parent
 
 
 def test_wall_adds_queues_and_priorities_and_shows_net_figures() -> None:
-    view = build_view(SNAPSHOT, WATERMARK + 1_000)
+    view = build_view(SNAPSHOT, WATERMARK + 1_000, {})
 
     assert view["all"] == {
         "waiting": 3,
@@ -34,7 +34,7 @@ def test_wall_adds_queues_and_priorities_and_shows_net_figures() -> None:
 
 
 def test_each_channel_has_its_own_row() -> None:
-    view = build_view(SNAPSHOT, WATERMARK)
+    view = build_view(SNAPSHOT, WATERMARK, {})
 
     rows = view["channels"]
     assert isinstance(rows, list)
@@ -45,7 +45,7 @@ def test_each_channel_has_its_own_row() -> None:
 
 
 def test_age_is_that_of_the_data() -> None:
-    fresh, stale = (build_view(SNAPSHOT, WATERMARK + age) for age in (STALE_MS, STALE_MS + 1))
+    fresh, stale = (build_view(SNAPSHOT, WATERMARK + age, {}) for age in (STALE_MS, STALE_MS + 1))
 
     assert (fresh["age_ms"], fresh["stale"]) == (STALE_MS, False)
     assert (stale["age_ms"], stale["stale"]) == (STALE_MS + 1, True)
@@ -53,7 +53,7 @@ def test_age_is_that_of_the_data() -> None:
 
 
 def test_empty_board_is_stale_and_says_nothing() -> None:
-    view = build_view(Board().snapshot(), T0)
+    view = build_view(Board().snapshot(), T0, {})
 
     assert (view["watermark"], view["age_ms"], view["stale"]) == (None, None, True)
     assert view["channels"] == []
@@ -62,7 +62,7 @@ def test_empty_board_is_stale_and_says_nothing() -> None:
 def test_old_hour_gives_way_to_the_figures_since_the_beginning() -> None:
     outputs = [*sample_outputs(), *sample_outputs(T0 + 3 * 3_600_000)]
     late = board_of(one for one in outputs if b"|1h|2026-01-05T13" not in (one.key or b""))
-    view = build_view(late.snapshot(), T0 + 3 * 3_600_000)
+    view = build_view(late.snapshot(), T0 + 3 * 3_600_000, {})
 
     everything = view["all"]
     assert isinstance(everything, dict)
@@ -81,7 +81,7 @@ def test_page_asks_nobody_else_and_runs_no_inline_code() -> None:
 
 def test_every_figure_of_the_page_is_in_the_message() -> None:
     page = (FOLDER / "page.html").read_text()
-    everything = build_view(SNAPSHOT, WATERMARK)["all"]
+    everything = build_view(SNAPSHOT, WATERMARK, {})["all"]
     assert isinstance(everything, dict)
 
     names = re.findall(r'data-all="([^"]+)"', page) + re.findall(r'data-note="([^"]+)"', page)

@@ -7,7 +7,7 @@ is made in a thread from an immutable snapshot, so that no answer waits for anot
 import asyncio
 import errno
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import orjson
 from aiohttp import web
@@ -19,6 +19,7 @@ from carewatch.domain.errors import ConfigError
 from carewatch.exporter.api import RECENT, RECENT_MAX, board_document, encode_document
 from carewatch.exporter.exposition import Exposition
 from carewatch.exporter.feed import Feed
+from carewatch.exporter.query import read_query
 from carewatch.settings import BoardSettings
 
 logger = logging.getLogger(__name__)
@@ -27,8 +28,12 @@ STREAM_EVERY_S = 1.0
 RETRY_MS = 2_000
 """How long a browser waits before it opens a broken stream again."""
 
-Message = Callable[[Snapshot, int], object]
-"""What the stream says of a snapshot at an instant (milliseconds); plain JSON values."""
+ASKED = ("view", "tenant", "channel")
+"""What a reader of the stream may ask for."""
+
+Message = Callable[[Snapshot, int, Mapping[str, str]], object]
+"""What the stream says of a snapshot at an instant (milliseconds) to a reader who asked for these
+values, by the names of `ASKED`; plain JSON values. A ValueError says what was wrong to ask for."""
 
 _NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -55,7 +60,7 @@ class BoardServer:
         self._message = message
         self._routes = tuple(routes)
         self._exposition = Exposition(registry, feed.refresh)
-        self._latest: tuple[int, bytes] = (-1, b"")
+        self._latest: dict[tuple[tuple[str, str], ...], tuple[int, bytes]] = {}
         self._telling = asyncio.Lock()
         self._closing = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
@@ -147,6 +152,11 @@ class BoardServer:
         """Server-sent events: one whole message a second, so that a lost one costs nothing."""
         if self._feed.missing is not None:
             return _not_ready(self._feed.missing)
+        try:
+            asked = read_query(request.query.items(), ASKED)
+            event = await self._event(asked)
+        except ValueError as error:
+            return web.Response(status=400, text=f"{error}\n", headers=_NO_STORE)
         response = web.StreamResponse(
             headers={**_NO_STORE, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         )
@@ -154,27 +164,29 @@ class BoardServer:
         await response.write(f"retry: {RETRY_MS}\n\n".encode())
         while not self._closing.is_set():
             try:
-                await response.write(await self._event())
+                await response.write(event)
             except ConnectionError:
                 break
             try:
                 await asyncio.wait_for(self._closing.wait(), STREAM_EVERY_S)
             except TimeoutError:
-                continue
+                event = await self._event(asked)
         return response
 
-    async def _event(self) -> bytes:
-        """The message of this second; all readers share it."""
+    async def _event(self, asked: Mapping[str, str]) -> bytes:
+        """The message of this second; all readers who ask for the same share it."""
+        key = tuple(asked.items())
         async with self._telling:
             now = self._clock()
-            if self._latest[0] != now // 1000:
+            self._latest = {k: one for k, one in self._latest.items() if one[0] == now // 1000}
+            if key not in self._latest:
                 snapshot = self._feed.refresh().snapshot
-                event = await asyncio.to_thread(self._written, snapshot, now)
-                self._latest = (now // 1000, event)
-            return self._latest[1]
+                event = await asyncio.to_thread(self._written, snapshot, now, asked)
+                self._latest[key] = (now // 1000, event)
+            return self._latest[key][1]
 
-    def _written(self, snapshot: Snapshot, now: int) -> bytes:
-        return b"id: %d\ndata: %b\n\n" % (now, orjson.dumps(self._message(snapshot, now)))
+    def _written(self, snapshot: Snapshot, now: int, asked: Mapping[str, str]) -> bytes:
+        return b"id: %d\ndata: %b\n\n" % (now, orjson.dumps(self._message(snapshot, now, asked)))
 
 
 def _document(snapshot: Snapshot, now: int, recent: int) -> bytes:

@@ -4,7 +4,7 @@ Figures are net (a withdrawn result is taken off), added over tenants, queues an
 Response times are those of the current UTC hour, since the beginning where it has none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from carewatch import __version__
@@ -63,8 +63,11 @@ class _Points:
         }
 
 
-def build_view(snapshot: Snapshot, now: int) -> dict[str, object]:
-    """The wall's message; instants as RFC 3339 text, ages and durations in milliseconds."""
+def build_view(snapshot: Snapshot, now: int, _asked: Mapping[str, str]) -> dict[str, object]:
+    """The wall's message; instants as RFC 3339 text, ages and durations in milliseconds.
+
+    It says all of it to everybody, whatever was asked for.
+    """
     hour, recent = snapshot.newest("1h")
     current = recent if hour is not None and _covers(hour, snapshot.data_at) else []
     everything = [*snapshot.points("now"), *snapshot.points("total"), *current]
