@@ -6,6 +6,7 @@ from carewatch.channels.base import RawRequest, Secrets
 from carewatch.channels.signing import Proof, prove
 from carewatch.channels.verify import (
     Basic,
+    Bearer,
     Hmac,
     StaticHeader,
     UrlToken,
@@ -67,6 +68,7 @@ REQUEST = RawRequest(method="POST", url="/x", body=b"{}", received_at=hooks.NOW)
             Proof(headers={"authorization": "Basic dXNlcjpwYXNzd29yZA=="}),
         ),
         (UrlToken(), Secrets(token="t"), Proof(query=(("token", "t"),))),
+        (Bearer(), Secrets(token="t"), Proof(headers={"authorization": "Bearer t"})),
     ],
 )
 def test_shared_secrets_are_stated(verifier: Verifier, secrets: Secrets, expected: Proof) -> None:
@@ -90,8 +92,8 @@ def test_the_time_is_written_in_the_schemes_form(form: str, expected: str) -> No
     assert verify((scheme,), signed, secrets, hooks.NOW) == Verdict.GENUINE
 
 
-def test_a_token_in_the_url_is_used_only_where_one_is_configured() -> None:
-    schemes: tuple[Verifier, ...] = (UrlToken(), StaticHeader("x-secret"))
+def test_a_token_is_used_only_where_one_is_configured() -> None:
+    schemes: tuple[Verifier, ...] = (UrlToken(), Bearer(), StaticHeader("x-secret"))
 
     assert prove(schemes, REQUEST, Secrets(signing=("s",))).headers == {"x-secret": "s"}
 

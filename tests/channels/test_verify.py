@@ -8,10 +8,19 @@ import pytest
 
 from carewatch.channels.base import RawRequest, Secrets
 from carewatch.channels.chatwoot import ADAPTER as CHATWOOT
+from carewatch.channels.generic import ADAPTER as GENERIC
 from carewatch.channels.generic import SIGNATURE, standard_key
 from carewatch.channels.meta import SIGNATURE as META
 from carewatch.channels.twilio import SIGNATURE as TWILIO
-from carewatch.channels.verify import Basic, Hmac, StaticHeader, UrlToken, Verdict, verify
+from carewatch.channels.verify import (
+    Basic,
+    Bearer,
+    Hmac,
+    StaticHeader,
+    UrlToken,
+    Verdict,
+    verify,
+)
 
 # The vector of the Standard Webhooks reference libraries.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -132,6 +141,40 @@ def test_a_url_token_works_only_where_it_is_configured(
 
     assert UrlToken() in CHATWOOT.verifiers
     assert verify(CHATWOOT.verifiers, request, Secrets(token=configured), AT) == expected
+
+
+@pytest.mark.parametrize(
+    ("configured", "stated", "expected"),
+    [
+        ("token", "Bearer token", Verdict.GENUINE),
+        ("token", "bearer token", Verdict.GENUINE),
+        ("token", "Bearer other", Verdict.UNVERIFIED),
+        ("token", "Bearer token ", Verdict.UNVERIFIED),
+        ("token", "Basic token", Verdict.UNVERIFIED),
+        ("token", "Bearer", Verdict.UNVERIFIED),
+        ("token", None, Verdict.UNVERIFIED),
+        (None, "Bearer token", Verdict.UNVERIFIED),
+        (None, "Bearer ", Verdict.UNVERIFIED),
+        ("", "Bearer ", Verdict.UNVERIFIED),
+    ],
+)
+def test_a_bearer_token_works_only_where_it_is_configured(
+    configured: str | None, stated: str | None, expected: Verdict
+) -> None:
+    headers = {} if stated is None else {"authorization": stated}
+    request = RawRequest(method="POST", url="/", headers=headers, body=b"{}", received_at=AT)
+
+    assert Bearer() in GENERIC.verifiers
+    assert verify(GENERIC.verifiers, request, Secrets(token=configured), AT) == expected
+
+
+def test_a_signing_secret_is_no_bearer_token() -> None:
+    """Whoever signs keeps the secret to itself; stated in a header it must prove nothing."""
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    headers = {"authorization": f"Bearer {secret}"}
+    request = RawRequest(method="POST", url="/", headers=headers, body=b"{}", received_at=AT)
+
+    assert verify(GENERIC.verifiers, request, Secrets(signing=(secret,)), AT) == Verdict.UNVERIFIED
 
 
 # The vectors of Twilio's own libraries.

@@ -12,7 +12,16 @@ from typing import Final
 
 from carewatch.channels import CHANNELS
 from carewatch.channels.base import ChannelAdapter, Secrets, Skip
-from carewatch.channels.verify import Basic, Hmac, Special, StaticHeader, UrlToken, Verdict, verify
+from carewatch.channels.verify import (
+    Basic,
+    Bearer,
+    Hmac,
+    Special,
+    StaticHeader,
+    UrlToken,
+    Verdict,
+    verify,
+)
 from carewatch.domain.errors import InvalidRecord
 from carewatch.gateway.normalise import normalise
 from carewatch.wire import commands, customers, envelope, events, partials, points, rulebooks
@@ -85,7 +94,7 @@ def _proving(channel: ChannelAdapter) -> list[str]:
                     names[verifier.ts] = None
             case StaticHeader() | Special():
                 names[verifier.header] = None
-            case Basic():
+            case Basic() | Bearer():
                 names["authorization"] = None
             case UrlToken():
                 pass

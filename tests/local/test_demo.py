@@ -19,17 +19,28 @@ from carewatch.local.options import (
 )
 from carewatch.local.ports import HOST, free_port, is_free
 from carewatch.rulebooks.folder import read_rulebook
-from carewatch.settings import load_settings
+from carewatch.settings import Secret, load_settings
 from carewatch.simulate.doors import SAMPLE_DOORS, doors_of
 
 
 def test_the_configuration_is_valid_and_can_be_simulated() -> None:
-    settings = load_settings(demo_config.FOLDER, demo_config.random_secrets())
+    settings = load_settings(None, demo_environ({}, USUAL_PORTS, Path("/demo")))
 
     doors = doors_of(settings)
     assert [(door.adapter, door.account, door.provider_account) for door in doors] == [
         (door.adapter, door.account, door.provider_account) for door in SAMPLE_DOORS
     ]
+
+
+def test_the_account_to_try_by_hand_listens_on_the_loopback_and_is_a_tenant_of_its_own() -> None:
+    """Its token is public, and what somebody tries must not spoil the comparison at the end."""
+    settings = load_settings(None, demo_environ({}, USUAL_PORTS, Path("/demo")))
+
+    opened = [one for one in settings.accounts if not one.secrets]
+    assert [(one.tenant, one.channel, one.account) for one in opened] == [("you", "generic", "you")]
+    assert [one.account for one in settings.accounts if one.tenant == "you"] == ["you"]
+    assert opened[0].verify_token == Secret(demo_config.YOUR_TOKEN)
+    assert settings.gateway.host == "127.0.0.1"
 
 
 def test_the_simulator_is_told_what_the_policy_promises() -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from carewatch.channels.base import RawRequest, Secrets
 from carewatch.channels.verify import (
     Basic,
+    Bearer,
     Hmac,
     Special,
     StaticHeader,
@@ -42,13 +43,16 @@ def prove(verifiers: Sequence[Verifier], request: RawRequest, secrets: Secrets) 
         if isinstance(verifier, UrlToken):
             if secrets.token:
                 return Proof(query=((verifier.parameter, secrets.token),))
+        elif isinstance(verifier, Bearer):
+            if secrets.token:
+                return Proof(headers={"authorization": f"Bearer {secrets.token}"})
         elif secrets.signing:
             query = verifier.adds(request) if isinstance(verifier, Special) else ()
             signed = replace(request, public_url=with_query(request.public_url, query))
             return Proof(headers=_headers(verifier, signed, secrets.signing[0]), query=query)
     raise ConfigError(
         "the account has no secret to sign with; set its secrets (or verify_token, where the"
-        " channel takes a token in the URL) to a reference (env:NAME, file:path)"
+        " channel takes a token) to a reference (env:NAME, file:path)"
     )
 
 

@@ -99,6 +99,14 @@ class UrlToken:
     parameter: str = "token"
 
 
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """The account's token as `Authorization: Bearer`: proves the sender, not the body.
+
+    Works only for accounts that configure a token on purpose.
+    """
+
+
 def _nothing(request: Signed) -> tuple[tuple[str, str], ...]:
     del request
     return ()
@@ -122,7 +130,7 @@ class Special:
     adds: Callable[[Signed], tuple[tuple[str, str], ...]] = _nothing
 
 
-Verifier = Hmac | StaticHeader | Basic | UrlToken | Special
+Verifier = Hmac | StaticHeader | Basic | UrlToken | Bearer | Special
 
 _MAX_CANDIDATES: Final = 8
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
@@ -163,15 +171,20 @@ def _one(verifier: Verifier, request: Signed, secrets: Credentials, now: int) ->
                     verifier.check(request, secret, now) for secret in secrets.signing if secret
                 )
             case UrlToken():
-                token = request.parameter(verifier.parameter)
-                genuine = (
-                    token is not None
-                    and secrets.token is not None
-                    and _any_equal((token.encode(),), [secrets.token.encode()])
-                )
+                genuine = _is_token(request.parameter(verifier.parameter), secrets)
+            case Bearer():
+                scheme, _, token = request.headers["authorization"].partition(" ")
+                genuine = scheme.lower() == "bearer" and _is_token(token, secrets)
     except Exception:  # noqa: BLE001 - whatever hostile input provokes is a refusal
         return Verdict.UNVERIFIED
     return Verdict.GENUINE if genuine else Verdict.UNVERIFIED
+
+
+def _is_token(stated: str | None, secrets: Credentials) -> bool:
+    """Whether somebody states the account's token; never, where it has none."""
+    if stated is None or secrets.token is None:
+        return False
+    return _any_equal((stated.encode(),), [secrets.token.encode()])
 
 
 def _hmac(scheme: Hmac, request: Signed, secrets: Sequence[str], now: int) -> Verdict:

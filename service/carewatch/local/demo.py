@@ -163,7 +163,9 @@ class _Demo:
             f"\n  wall     {self._board}/wall\n"
             f"  metrics  {self._board}/metrics\n"
             f"  API      {self._board}/api/v1/board\n"
-            f"  webhooks {self._gateway}/hooks/{{channel}}/{{account}}\n"
+            f"  webhooks {self._gateway}/hooks/{{channel}}/{{account}}\n\n"
+            "Be a customer yourself, in another terminal; then look at "
+            f"{self._board}/wall?tenant=you\n\n{demo_config.customer_writes(self._gateway)}\n"
         )
 
     async def _traffic(self) -> list[Line]:

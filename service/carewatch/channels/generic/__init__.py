@@ -1,6 +1,7 @@
 """Our own vocabulary over HTTP: for a web widget's backend and for every source without a channel.
 
-Signed by Standard Webhooks. The body is `{"type", "timestamp", "data"}`, where `type` and `data`
+Signed by Standard Webhooks; who cannot sign states a token, as CloudEvents say, where the account
+has one (`verify_token`). The body is `{"type", "timestamp", "data"}`, where `type` and `data`
 are those of `care.events`; a CloudEvents 1.0 object or an array of them (structured and batch
 mode: `time` instead of `timestamp`, and an `id` of its own) is read as well. Identifiers in `data`
 are the sender's own: pseudonyms replace them, so conversation_key may hold any stable text.
@@ -43,7 +44,7 @@ from carewatch.channels.generic.sections import (
     summary_of,
 )
 from carewatch.channels.times import occurred
-from carewatch.channels.verify import Hmac, Verifier
+from carewatch.channels.verify import Bearer, Hmac, Verifier
 from carewatch.domain.errors import InvalidRecord
 from carewatch.wire import envelope as wire
 
@@ -77,7 +78,7 @@ class Generic:
     name = "generic"
     source_role: Literal["generic"] = "generic"
     version = "1"
-    verifiers: tuple[Verifier, ...] = (SIGNATURE,)
+    verifiers: tuple[Verifier, ...] = (SIGNATURE, Bearer())
     body_limit: int | None = None
     remembers: tuple[str, ...] = ("webhook-id",)
     success = OK
