@@ -1,5 +1,6 @@
 """The composition root: settings -> gateway, worker, board. Nobody else knows everybody."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from carewatch.engine.connection import kafka_options
 from carewatch.engine.engine import Engine
 from carewatch.engine.orders import Orders
 from carewatch.engine.sealing import seal_of
+from carewatch.engine.systemd import Systemd
 from carewatch.engine.timekeeper import AppendTime, Timekeeper
 from carewatch.exporter.feed import Feed
 from carewatch.exporter.server import BoardServer
@@ -93,7 +95,8 @@ def wire_worker(settings: Settings) -> "faust.App":
     async def order(value: bytes) -> None:
         orders.take(value)
 
-    return build_app(settings, engine, [TopicAgent(topics.COMMANDS, order)])
+    agents = [TopicAgent(topics.COMMANDS, order)]
+    return build_app(settings, engine, agents, systemd=Systemd(os.environ))
 
 
 async def build_redriver(settings: Settings) -> Redriver:

@@ -13,7 +13,9 @@ import click
 from carewatch.bootstrap import build_board
 from carewatch.clock import system_clock
 from carewatch.commands.options import config_option
+from carewatch.engine.systemd import Condition, Systemd
 from carewatch.exporter.exposition import SWITCH_S
+from carewatch.exporter.server import BoardServer
 from carewatch.settings import Settings, load_settings
 
 
@@ -36,8 +38,10 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
+    systemd = Systemd(os.environ)
     board = build_board(settings, system_clock)
     await board.start()
+    systemd.start(lambda: _condition(board))
     try:
         click.echo(
             f"board: wall at {board.url}/wall, metrics at {board.url}/metrics,"
@@ -45,4 +49,12 @@ async def _serve(settings: Settings) -> None:
         )
         await stopped.wait()
     finally:
+        systemd.stop()
         await board.stop()
+
+
+def _condition(board: BoardServer) -> Condition:
+    """Ready as soon as it answers: before it has read everything it says so with 503."""
+    missing = board.missing
+    says = "showing" if missing is None else f"answering 503: {missing}"
+    return Condition(ready=True, says=says, alive=board.alive)

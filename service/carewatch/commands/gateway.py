@@ -12,6 +12,8 @@ from prometheus_client import disable_created_metrics
 from carewatch.bootstrap import build_gateway
 from carewatch.clock import SteadyClock
 from carewatch.commands.options import config_option
+from carewatch.engine.systemd import Condition, Systemd
+from carewatch.gateway.server import Gateway
 from carewatch.settings import Settings, load_settings
 
 
@@ -31,8 +33,10 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
+    systemd = Systemd(os.environ)
     gateway = build_gateway(settings, SteadyClock())
     await gateway.start()
+    systemd.start(lambda: _condition(gateway))
     try:
         click.echo(
             f"gateway: webhooks at {gateway.url}/hooks/{{channel}}/{{account}},"
@@ -40,4 +44,12 @@ async def _serve(settings: Settings) -> None:
         )
         await stopped.wait()
     finally:
+        systemd.stop()
         await gateway.stop()
+
+
+def _condition(gateway: Gateway) -> Condition:
+    """Ready as soon as it answers: without Kafka, too, it tells senders to come back."""
+    ready, reasons = gateway.readiness()
+    does = "taking webhooks" if ready else "answering 503"
+    return Condition(ready=True, says="; ".join((does, *reasons)))

@@ -27,6 +27,7 @@ from carewatch.engine.orders import Orders
 from carewatch.engine.ports import Log, MembershipFactory, TransactionalProducer
 from carewatch.engine.pulse import Pulse, Watchdog
 from carewatch.engine.sealing import Seal, SealingProducer
+from carewatch.engine.systemd import Condition
 from carewatch.engine.ticker import Ticker
 from carewatch.engine.timekeeper import AppendTime, Timekeeper
 from carewatch.engine.topics import audit_topics
@@ -127,6 +128,16 @@ class Engine:
         """What people should know although work goes on. Only reads."""
         told = {one for lane in self._lanes for one in lane.notices}
         return sorted(told | set(self._metrics.late_for_retention()))
+
+    def condition(self) -> Condition:
+        """What the worker is doing, in one line for people; ready as /readyz is. Only reads."""
+        reason = self.not_ready()
+        if reason is None:
+            return Condition(ready=True, says="; ".join((self._work(), *self.notices())))
+        left = self._metrics.records_to_restore
+        return Condition(
+            ready=False, says=f"{reason}; {left} rows left to restore" if left else reason
+        )
 
     async def start(self) -> None:
         """Checks topics and counts, joins the groups, begins to tick.
@@ -253,22 +264,24 @@ class Engine:
             await lane.first_restore.wait()
         took = asyncio.get_running_loop().time() - started
         self._enter("running")
-        work = ", ".join(
-            f"{lane.processor.name} on {len(lane.live)} of {len(lane.assigned or ())} partitions"
-            for lane in self._lanes
-        )
         logger.info(
             "exactly once: results, state and position in one transaction per partition; "
             "restored %s rows from %s for %s in %.1f s; metrics on port %s",
             self._metrics.restored_rows,
             ", ".join(lane.processor.changelog for lane in self._lanes),
-            work,
+            self._work(),
             took,
             self.metrics_port,
         )
         for notice in self.notices():
             logger.warning("%s", notice)
         self._restored.set()
+
+    def _work(self) -> str:
+        return ", ".join(
+            f"{lane.processor.name} on {len(lane.live)} of {len(lane.assigned or ())} partitions"
+            for lane in self._lanes
+        )
 
     async def _stood_still(self, seconds: float) -> None:
         logger.warning(

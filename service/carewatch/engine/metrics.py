@@ -26,6 +26,7 @@ class ProcessMetrics(Observer):
     def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
         self.restored_rows = 0
         """Changelog rows read so far, by all partitions."""
+        self._to_restore: dict[tuple[str, int], int] = {}
         self._clock = clock
         self._sources: dict[str, str] = {}
         self._behind: dict[tuple[str, int], int] = {}
@@ -156,6 +157,11 @@ class ProcessMetrics(Observer):
         self._lag_seconds.labels(topic, partition).set(behind / 1000)
         self._held_seconds.labels(topic, partition).set(held / 1000)
 
+    @property
+    def records_to_restore(self) -> int:
+        """Changelog records still to be read before everything lives, as far as is known."""
+        return sum(tuple(self._to_restore.values()))
+
     def late_for_retention(self) -> list[str]:
         """What people should know before Kafka removes records that were not read yet."""
         told = []
@@ -173,11 +179,12 @@ class ProcessMetrics(Observer):
         self._rebalances.labels(stage).inc()
 
     def restoring(self, stage: str, partition: int, *, read: int, left: int) -> None:
+        self._to_restore[stage, partition] = left
         self._restoring.labels(f"care.state.{stage}", partition).set(left)
 
     def opened(self, stage: str, partition: int, *, rows: int, seconds: float) -> None:
         self._assigned.labels(self._sources[stage], partition).set(self._clock() / 1000)
-        self._restoring.remove(f"care.state.{stage}", partition)
+        self._restored(stage, partition)
         self._restores.labels(stage).inc()
         self._restored_rows.labels(stage).inc(rows)
         self.restored_rows += rows
@@ -215,4 +222,9 @@ class ProcessMetrics(Observer):
         self._stable.forget(source, partition)
         for family in (self._assigned, self._lag, self._lag_seconds, self._held_seconds):
             family.remove(source, partition)
+        self._restored(stage, partition)
+
+    def _restored(self, stage: str, partition: int) -> None:
+        """Nothing of its changelog is left to read, or somebody else reads it."""
+        self._to_restore.pop((stage, partition), None)
         self._restoring.remove(f"care.state.{stage}", partition)

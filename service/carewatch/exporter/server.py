@@ -121,8 +121,18 @@ class BoardServer:
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it still reads: a defect has ended that for good, otherwise."""
+        return self._reading is None or not self._reading.done()
+
+    @property
+    def missing(self) -> str | None:
+        """Why nothing can be shown yet; None when the board shows."""
+        return self._feed.missing
+
     async def _live(self, _: web.Request) -> web.Response:
-        if self._reading is not None and self._reading.done():
+        if not self.alive:
             text = "the reading of care.metrics ended by a bug: restart this process\n"
             return web.Response(status=503, text=text, headers=_NO_STORE)
         return web.Response(text="ok\n", headers=_NO_STORE)

@@ -195,12 +195,17 @@ class Gateway:
         self._in_flight += size
         self._metrics.in_flight_bytes.set(self._in_flight)
 
-    async def _ready(self, request: web.Request) -> web.Response:
-        del request
+    def readiness(self) -> tuple[bool, list[str]]:
+        """Whether webhooks can be taken, and what people should know. Only reads."""
         ready, reasons = self._delivery.readiness(self._clock())
         if self._timekeeper is not None and self._timekeeper.unready is not None:
             ready = False
             reasons.append(self._timekeeper.unready)
+        return ready, reasons
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        del request
+        ready, reasons = self.readiness()
         return web.json_response({"ready": ready, "reasons": reasons}, status=200 if ready else 503)
 
     async def _expose(self, request: web.Request) -> web.Response:

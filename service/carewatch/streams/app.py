@@ -24,6 +24,7 @@ from carewatch.engine.cluster import ask_broker
 from carewatch.engine.connection import kafka_options, tls_context, uses_sasl, uses_tls
 from carewatch.engine.engine import Engine
 from carewatch.engine.group import forget_group
+from carewatch.engine.systemd import Condition, Systemd
 from carewatch.settings import KafkaSettings, Settings
 
 logger = logging.getLogger(__name__)
@@ -95,10 +96,18 @@ class WorkerApp(faust.App):
     BootStrategy = _Boot
 
     def __init__(
-        self, engine: Engine, kafka: KafkaSettings, slot: str | None, **options: Any
+        self,
+        engine: Engine,
+        kafka: KafkaSettings,
+        slot: str | None,
+        systemd: Systemd,
+        **options: Any,
     ) -> None:
         super().__init__(app_id(slot), **options)
         self._kafka = kafka
+        self._engine = engine
+        self._systemd = systemd
+        self._waiting: str | None = None
         self._kept = slot is not None
         self._engine_service = EngineService(engine)
 
@@ -109,14 +118,23 @@ class WorkerApp(faust.App):
         """
         # aiokafka tells of every connection and subscription; what is wrong it says as a warning.
         logging.getLogger("aiokafka").setLevel(logging.WARNING)
+        self._systemd.start(self._condition)
         while not self.should_stop:
             try:
                 await ask_broker(kafka_options(self._kafka))
             except Retryable as error:
-                logger.warning("waiting for Kafka at %s: %s", self._kafka.bootstrap_servers, error)
+                self._waiting = f"waiting for Kafka at {self._kafka.bootstrap_servers}: {error}"
+                logger.warning("%s", self._waiting)
                 await self.sleep(1.0)
             else:
+                self._waiting = None
                 return
+
+    def _condition(self) -> Condition:
+        """The engine's, which waits for a broker like the app."""
+        if self._waiting is not None:
+            return Condition(ready=False, says=self._waiting)
+        return self._engine.condition()
 
     async def on_started_init_extra_services(self) -> None:
         await super().on_started_init_extra_services()
@@ -141,6 +159,7 @@ class WorkerApp(faust.App):
     async def stop(self) -> None:
         if self.in_worker:
             _force_exit_later()
+        self._systemd.stop()
         await super().stop()
 
 
@@ -166,7 +185,13 @@ class _Transport(driver.Transport):
     Consumer = _Consumer
 
 
-def build_app(settings: Settings, engine: Engine, agents: Sequence[TopicAgent] = ()) -> faust.App:
+def build_app(
+    settings: Settings,
+    engine: Engine,
+    agents: Sequence[TopicAgent] = (),
+    *,
+    systemd: Systemd | None = None,
+) -> faust.App:
     """The app of one worker process. Importing and building do nothing; starting does.
 
     Each agent gets raw bytes. What it raises is logged without the value and the record counts as
@@ -177,6 +202,7 @@ def build_app(settings: Settings, engine: Engine, agents: Sequence[TopicAgent] =
         engine,
         settings.kafka,
         settings.worker.slot,
+        systemd or Systemd({}),
         broker=";".join(f"kafka://{server.strip()}" for server in servers),
         broker_credentials=_credentials(settings.kafka),
         autodiscover=False,

@@ -1,0 +1,114 @@
+"""A worker under systemd, on a real Kafka: ready only when restored, and vouched for meanwhile."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from carewatch.engine.catalogue import plan_topics
+from carewatch.engine.topics import apply_topics
+from carewatch.local.kafka import LocalKafka
+from carewatch.local.ports import HOST, free_port
+from carewatch.settings import KafkaSettings
+from support.supervising import Supervisor, supervising
+from support.waiting import until
+
+pytestmark = pytest.mark.broker
+
+CONFIG = Path(__file__).with_name("config")
+RUNNING = "STATUS=track on 2 of 2 partitions, customer on 2 of 2 partitions"
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    with LocalKafka(tmp_path_factory.mktemp("kafka")) as started:
+        settings = KafkaSettings(
+            bootstrap_servers=started.bootstrap_servers,
+            partitions=2,
+            partials_partitions=2,
+            metrics_partitions=2,
+        )
+        asyncio.run(apply_topics(plan_topics({}, settings), settings))
+        yield started
+
+
+@contextmanager
+def supervised(
+    servers: str, port: int, **settings: str
+) -> Iterator[tuple[Supervisor, "subprocess.Popen[bytes]"]]:
+    """The worker, told of a socket and of a watchdog."""
+    with (
+        supervising() as supervisor,
+        subprocess.Popen(
+            [sys.executable, "-m", "carewatch", "worker"],
+            env={
+                **os.environ,
+                **supervisor.variables,
+                "WATCHDOG_USEC": "1000000",
+                "CAREWATCH_KAFKA_BOOTSTRAP_SERVERS": servers,
+                "CAREWATCH_WORKER_METRICS_PORT": str(port),
+                "CAREWATCH_CONFIG": str(CONFIG),
+                "DEAD_LETTER_KEY": "a key of the tests, 32 bytes long",
+                **settings,
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process,
+    ):
+        try:
+            yield supervisor, process
+        finally:
+            process.kill()
+
+
+def frozen(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def test_a_worker_is_ready_only_when_it_is_restored(kafka: LocalKafka) -> None:
+    """It freezes itself in front of its first restore: until then it only asks for more time."""
+    port = free_port()
+    with supervised(
+        kafka.bootstrap_servers,
+        port,
+        CAREWATCH_TESTING="true",
+        CAREWATCH_FAILPOINTS="before_init=stop",
+    ) as (supervisor, process):
+        until(lambda: frozen(process.pid), deadline_s=60)
+        supervisor.catch_up()
+        before = list(supervisor.lines)
+        process.send_signal(signal.SIGCONT)
+        supervisor.until("READY=1")
+        with urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=30) as answer:
+            ready = answer.status
+        ended = len(supervisor.heard)
+        supervisor.until("WATCHDOG=1")
+        process.send_signal(signal.SIGTERM)
+        supervisor.until("STOPPING=1")
+        status = process.wait(30)
+
+    assert "READY=1" not in before
+    assert any(line.startswith("EXTEND_TIMEOUT_USEC=") for line in before)
+    assert "STATUS=restoring" in before
+    assert ready == 200
+    assert any(line.startswith(RUNNING) for line in supervisor.heard[ended - 1])
+    assert status == 0
+
+
+def test_a_worker_that_waits_for_kafka_says_so_and_asks_for_more_time() -> None:
+    with supervised(f"{HOST}:1", free_port()) as (supervisor, process):
+        waiting = supervisor.until("STATUS=waiting for Kafka at 127.0.0.1:1: ")
+        later = supervisor.until("EXTEND_TIMEOUT_USEC=")
+        process.send_signal(signal.SIGTERM)
+        supervisor.until("STOPPING=1")
+
+    assert "EXTEND_TIMEOUT_USEC=60000000" in waiting
+    assert "WATCHDOG=1" in later
+    assert "READY=1" not in supervisor.lines
