@@ -1,7 +1,9 @@
 """The fenced producer and the restore reader, on a real Kafka."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from carewatch.domain.errors import Refused, Retryable
 from carewatch.engine.changelog import KafkaLog, read_newest
 from carewatch.engine.ports import Fenced, Message
 from carewatch.engine.transaction import BATCH_BYTES, KafkaTransaction
+from carewatch.local.kafka import LocalKafka
 from carewatch.processors.base import Row
 from support.lab import Address, Lab
 
@@ -158,3 +161,44 @@ async def test_closing_in_the_middle_of_a_transaction_leaves_no_task_behind(
     if left:
         await asyncio.wait(left, timeout=5)
     assert [task for task in left if not task.done()] == []
+
+
+async def test_closing_while_the_broker_is_gone_says_nothing_of_aiokafkas_inside(
+    tmp_path: Path,
+) -> None:
+    """Its requests are tried again and again; one that outlived its producer told of keys and
+    futures that nobody had asked for, by the hundred."""
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, of: told.append(str(of)))
+    with LocalKafka(tmp_path) as kafka:
+        lab = await Lab(kafka.bootstrap_servers).create()
+        options: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap_servers}
+        made = [
+            KafkaTransaction(f"{lab.name}-{n}", options=options, transaction_timeout_ms=10_000)
+            for n in range(4)
+        ]
+        for number, producer in enumerate(made):
+            await producer.start()
+            await producer.begin()
+            for topic in (lab.results, lab.changelog):
+                await asyncio.gather(*await producer.send(topic, 0, [Message(b"a", b"1")]))
+            if number % 2:
+                await producer.commit()
+                await producer.begin()
+        kafka.kill()
+        sent = [
+            answer
+            for producer in made
+            for topic in (lab.results, lab.changelog)
+            for answer in await producer.send(topic, 0, [Message(b"b", b"2")])
+        ]
+        await asyncio.wait([asyncio.ensure_future(answer) for answer in sent], timeout=0.3)
+        await asyncio.gather(*(producer.close() for producer in made))
+        answers = await asyncio.gather(*sent, return_exceptions=True)
+        del sent, made, producer
+        gc.collect()
+
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert [task for task in left if not task.done()] == []
+    assert [type(answer) for answer in answers] == [Retryable] * 8
+    assert told == []

@@ -16,10 +16,10 @@ from aiokafka.errors import (
     IllegalOperation,
     InvalidProducerEpoch,
     KafkaError,
-    ProducerClosed,
     ProducerFenced,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.sender import Sender
 
 from carewatch.domain.errors import Refused, Retryable
 from carewatch.engine.ports import Fenced, Message
@@ -56,6 +56,7 @@ class KafkaTransaction:
             retry_backoff_ms=20,
             compression_type="zstd",
         )
+        self._unanswered: set[asyncio.Future[object]] = set()
         self._closed = False
 
     async def start(self) -> None:
@@ -85,6 +86,8 @@ class KafkaTransaction:
         """
         answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_consume)
+        answer.add_done_callback(self._unanswered.discard)
+        self._unanswered.add(answer)
 
         def hand_on(done: "asyncio.Future[object]") -> None:
             if answer.done():
@@ -105,33 +108,38 @@ class KafkaTransaction:
             await self._producer.commit_transaction()
 
     async def close(self) -> None:
-        """Ends aiokafka's sender, then its connections, whatever state they are in.
+        """Ends aiokafka's sender and its requests, then the connections, whatever their state.
 
-        A transaction that is still open is left to the next start of the id, which ends it.
+        A transaction that is still open is left to the next start of the id, which ends it. Not
+        by aiokafka's own stop: that waits for the answers to all batches, and where there are none
+        any more, a request that goes on meanwhile finds its batch gone and says so at length.
         """
         if self._closed:
             return
         self._closed = True
-        await _end(self._producer._sender.sender_task)  # noqa: SLF001
-        # Nobody sends any more: stop() would wait for ever for the answers to these batches.
-        self._producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
+        sender = self._producer._sender  # noqa: SLF001
+        await _end(_tasks_of(sender))
+        for answer in self._unanswered:
+            if not answer.done():
+                answer.set_exception(Retryable(f"{self._id}: closed before the broker answered"))
+        self._producer._closed = True  # noqa: SLF001 - else it complains of being forgotten
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                await self._producer.stop()
-        except (TimeoutError, KafkaError) as error:
-            logger.warning("%s: stopping the producer took too long: %r", self._id, error)
-        except asyncio.CancelledError:
-            # A sender that was cancelled twice ends as cancelled, and stop() hands that on.
-            if _is_cancelled():
-                raise
+                await self._producer.client.close()
+        except (TimeoutError, KafkaError, OSError) as error:
+            logger.warning("%s: closing the connections took too long: %r", self._id, error)
         self._consume_leftovers()
 
     def _consume_leftovers(self) -> None:
-        """Takes the errors of futures nobody awaited: the transaction's end, batches never sent."""
-        end = self._producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
+        """Takes the errors of futures nobody awaited: the transaction's end, batches never sent.
+
+        A sender that was fenced has failed them all.
+        """
         unsent = self._producer._message_accumulator._batches.values()  # noqa: SLF001
-        drained = [batch._drain_waiter for batches in unsent for batch in batches]  # noqa: SLF001
-        for future in (end, *drained):
+        for future in (
+            self._producer._txn_manager.wait_for_transaction_end(),  # noqa: SLF001
+            *(batch._drain_waiter for batches in unsent for batch in batches),  # noqa: SLF001
+        ):
             if future is not None and future.done():
                 _consume(future)
 
@@ -167,25 +175,30 @@ def _append(batch: BatchBuilder, message: Message) -> bool:
     return appended is not None
 
 
-async def _end(task: "asyncio.Task[None] | None") -> None:
-    """Cancels aiokafka's sender and takes whatever it ends with: it is not used again.
+def _tasks_of(sender: Sender) -> "set[asyncio.Task[Any]]":
+    """The sender's own task and those of its requests, which it keeps in a local variable."""
+    found = set()
+    for task in asyncio.all_tasks():
+        frame = getattr(task.get_coro(), "cr_frame", None)
+        if frame is not None and frame.f_locals.get("self") is sender:
+            found.add(task)
+    return found
 
-    Once cancelled it still waits for its requests; cancelled again it leaves them.
+
+async def _end(tasks: "set[asyncio.Task[Any]]") -> None:
+    """Cancels what aiokafka does and takes whatever it ends with: it is not used again.
+
+    Once cancelled its sender still waits for its requests; cancelled again it leaves them.
     """
-    if task is None:
-        return
+    left = tasks
     for _ in range(CANCEL_TIMES):
-        task.cancel()
-        await asyncio.wait([task], timeout=CLOSE_SECONDS / CANCEL_TIMES)
-        if task.done():
-            break
-    if task.done() and not task.cancelled():
-        task.exception()
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+        for task in left:
+            task.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=CLOSE_SECONDS / CANCEL_TIMES)
+    for task in tasks - left:
+        if not task.cancelled():
+            task.exception()
 
 
 def _consume(future: "asyncio.Future[object]") -> None:
