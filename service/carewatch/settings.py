@@ -160,6 +160,9 @@ class BoardSettings(_Strict, frozen=True):
 
     host: Annotated[str, Meta(description="address of the board")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="port of /metrics, /wall and /api/v1/board")] = 9108
+    max_streams: Annotated[
+        int, Meta(ge=1, le=100_000, description="walls at once; more are told to come back")
+    ] = 500
 
 
 class AccountSettings(_Strict, frozen=True):

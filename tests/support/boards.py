@@ -1,10 +1,12 @@
 """A small board, computed by merge from partials, and a rulebook that names its queues."""
 
+import asyncio
 from collections.abc import Iterable
 
 from carewatch.domain.aggregates import CLASSIC, Ages, Count, Gauge, Instant, Total
 from carewatch.domain.board import Board
 from carewatch.domain.rulebook import Document, Policy, QueueRules, TargetRule, Tenant
+from carewatch.exporter.feed import Feed
 from carewatch.processors.base import Output
 from carewatch.wire import topics
 from carewatch.wire.points import decode_point
@@ -82,13 +84,39 @@ def sample_outputs(at: int = T0) -> list[Output]:
     )
 
 
-def board_of(outputs: Iterable[Output], *, rulebook: Document | None = RULEBOOK) -> Board:
-    """The board that folded these outputs."""
-    board = Board()
+class FilledFeed(Feed):
+    """A feed that has read a board (the sample one unless another is given), without a Kafka."""
+
+    def __init__(self, board: Board | None = None) -> None:
+        super().__init__({})
+        self._board = board_of(sample_outputs()) if board is None else board
+        self.refresh()
+        self.caught_up.set()
+
+    async def run(self) -> None:
+        """Nothing comes by itself."""
+        await asyncio.Event().wait()
+
+    def take(self, outputs: Iterable[Output]) -> None:
+        """Folds what else is published, and tells of it."""
+        assert self._board is not None
+        fold_outputs(self._board, outputs)
+        for tell in self._told:
+            tell()
+
+
+def fold_outputs(board: Board, outputs: Iterable[Output]) -> None:
+    """Folds what of the outputs is on `care.metrics`."""
     for output in outputs:
         assert output.key is not None
         if output.topic == topics.METRICS:
             board.fold(output.key, None if output.value is None else decode_point(output.value))
+
+
+def board_of(outputs: Iterable[Output], *, rulebook: Document | None = RULEBOOK) -> Board:
+    """The board that folded these outputs."""
+    board = Board()
+    fold_outputs(board, outputs)
     if rulebook is not None:
         board.fold_rulebook(1, rulebook)
     return board

@@ -8,7 +8,7 @@ into a new board while the old one goes on to be shown, growing older, which the
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -43,7 +43,12 @@ class Feed:
         self._behind: dict[tuple[str, ...], int] = {}
         self._view = View(snapshot=Board().snapshot(), tenants=tenants)
         self._reason = "starting: no connection to Kafka yet"
+        self._told: list[Callable[[], None]] = []
         self.caught_up = asyncio.Event()
+
+    def on_news(self, tell: Callable[[], None]) -> None:
+        """Calls `tell` in the event loop whenever what is shown may have changed."""
+        self._told.append(tell)
 
     @property
     def missing(self) -> str | None:
@@ -106,6 +111,9 @@ class Feed:
                     self.refresh()
                     self.caught_up.set()
                     logger.info("caught up with %d partitions", len(partitions))
+                if fetched and self._board is board:
+                    for tell in self._told:
+                        tell()
         finally:
             await consumer.stop()
 

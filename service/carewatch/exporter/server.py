@@ -7,9 +7,8 @@ is made in a thread from an immutable snapshot, so that no answer waits for anot
 import asyncio
 import errno
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
-import orjson
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
@@ -20,20 +19,10 @@ from carewatch.exporter.api import RECENT, RECENT_MAX, board_document, encode_do
 from carewatch.exporter.exposition import Exposition
 from carewatch.exporter.feed import Feed
 from carewatch.exporter.query import read_query
+from carewatch.exporter.stream import PARAMETERS, Broadcast, Message, answer
 from carewatch.settings import BoardSettings
 
 logger = logging.getLogger(__name__)
-
-STREAM_EVERY_S = 1.0
-RETRY_MS = 2_000
-"""How long a browser waits before it opens a broken stream again."""
-
-ASKED = ("view", "tenant", "channel")
-"""What a reader of the stream may ask for."""
-
-Message = Callable[[Snapshot, int, Mapping[str, str]], object]
-"""What the stream says of a snapshot at an instant (milliseconds) to a reader who asked for these
-values, by the names of `ASKED`; plain JSON values. A ValueError says what was wrong to ask for."""
 
 _NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -41,7 +30,7 @@ _NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 class BoardServer:
     """The board around a feed. `start`, then `stop`; `stop` is safe without `start`.
 
-    `message` is what the stream sends each second, `routes` are further pages.
+    `message` is what the stream says, `routes` are further pages.
     """
 
     def __init__(
@@ -57,13 +46,11 @@ class BoardServer:
         self._settings = settings
         self._feed = feed
         self._clock = clock
-        self._message = message
         self._routes = tuple(routes)
         self._exposition = Exposition(registry, feed.refresh)
-        self._latest: dict[tuple[tuple[str, str], ...], tuple[int, bytes]] = {}
-        self._telling = asyncio.Lock()
-        self._closing = asyncio.Event()
-        self._reading: asyncio.Task[None] | None = None
+        self._broadcast = Broadcast(lambda: feed.refresh().snapshot, clock=clock, message=message)
+        feed.on_news(self._broadcast.tell)
+        self._working: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
         self.url = ""
 
@@ -95,20 +82,24 @@ class BoardServer:
                 "board.port to a free port"
             ) from error
         self.url = f"http://{host}:{self._runner.addresses[0][1]}"
-        self._reading = asyncio.create_task(self._feed.run(), name="feed")
-        self._reading.add_done_callback(_report)
+        self._working = [
+            asyncio.create_task(self._feed.run(), name="the reading of care.metrics"),
+            asyncio.create_task(self._broadcast.run(), name="the stream to the walls"),
+        ]
+        for task in self._working:
+            task.add_done_callback(_report)
 
     async def stop(self) -> None:
         """Ends the streams, the requests that are in, and the reading."""
         if self._runner is not None:
             await self._runner.cleanup()
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
 
     async def _close_streams(self, _: web.Application) -> None:
         """Stopping must not wait for browsers to leave."""
-        self._closing.set()
+        self._broadcast.close()
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         if self._feed.missing is not None:
@@ -124,7 +115,7 @@ class BoardServer:
     @property
     def alive(self) -> bool:
         """Whether it still reads: a defect has ended that for good, otherwise."""
-        return self._reading is None or not self._reading.done()
+        return not any(task.done() for task in self._working)
 
     @property
     def missing(self) -> str | None:
@@ -132,9 +123,10 @@ class BoardServer:
         return self._feed.missing
 
     async def _live(self, _: web.Request) -> web.Response:
-        if not self.alive:
-            text = "the reading of care.metrics ended by a bug: restart this process\n"
-            return web.Response(status=503, text=text, headers=_NO_STORE)
+        for task in self._working:
+            if task.done():
+                text = f"{task.get_name()} ended by a bug: restart this process\n"
+                return web.Response(status=503, text=text, headers=_NO_STORE)
         return web.Response(text="ok\n", headers=_NO_STORE)
 
     async def _ready(self, _: web.Request) -> web.Response:
@@ -159,44 +151,16 @@ class BoardServer:
         return web.Response(body=body, content_type="application/json", headers=_NO_STORE)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: one whole message a second, so that a lost one costs nothing."""
         if self._feed.missing is not None:
             return _not_ready(self._feed.missing)
+        most = self._settings.max_streams
+        if self._broadcast.readers >= most:
+            return _not_ready(f"{most} streams are open, as many as board.max_streams allows")
         try:
-            asked = read_query(request.query.items(), ASKED)
-            event = await self._event(asked)
+            asked = read_query(request.query.items(), PARAMETERS)
+            return await answer(request, self._broadcast, asked, _NO_STORE)
         except ValueError as error:
             return web.Response(status=400, text=f"{error}\n", headers=_NO_STORE)
-        response = web.StreamResponse(
-            headers={**_NO_STORE, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
-        )
-        await response.prepare(request)
-        await response.write(f"retry: {RETRY_MS}\n\n".encode())
-        while not self._closing.is_set():
-            try:
-                await response.write(event)
-            except ConnectionError:
-                break
-            try:
-                await asyncio.wait_for(self._closing.wait(), STREAM_EVERY_S)
-            except TimeoutError:
-                event = await self._event(asked)
-        return response
-
-    async def _event(self, asked: Mapping[str, str]) -> bytes:
-        """The message of this second; all readers who ask for the same share it."""
-        key = tuple(asked.items())
-        async with self._telling:
-            now = self._clock()
-            self._latest = {k: one for k, one in self._latest.items() if one[0] == now // 1000}
-            if key not in self._latest:
-                snapshot = self._feed.refresh().snapshot
-                event = await asyncio.to_thread(self._written, snapshot, now, asked)
-                self._latest[key] = (now // 1000, event)
-            return self._latest[key][1]
-
-    def _written(self, snapshot: Snapshot, now: int, asked: Mapping[str, str]) -> bytes:
-        return b"id: %d\ndata: %b\n\n" % (now, orjson.dumps(self._message(snapshot, now, asked)))
 
 
 def _document(snapshot: Snapshot, now: int, recent: int) -> bytes:
@@ -211,4 +175,4 @@ def _not_ready(reason: str | None) -> web.Response:
 
 def _report(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("the feed ended by a bug; the board grows old", exc_info=error)
+        logger.error("%s ended by a bug; the board grows old", task.get_name(), exc_info=error)
