@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support.confined import confined
 from support.supervising import Supervisor, supervising
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "config"
@@ -27,12 +28,14 @@ PORTS = {
 
 
 @contextmanager
-def supervised(command: str) -> Iterator[tuple[Supervisor, "subprocess.Popen[str]"]]:
+def supervised(
+    command: str, wrapped: list[str]
+) -> Iterator[tuple[Supervisor, "subprocess.Popen[str]"]]:
     """The process, told of a socket and of a watchdog; its Kafka is not there."""
     with (
         supervising() as supervisor,
         subprocess.Popen(
-            [sys.executable, "-m", "carewatch", command, "--config", str(EXAMPLE)],
+            [*wrapped, sys.executable, "-m", "carewatch", command, "--config", str(EXAMPLE)],
             env={
                 **os.environ,
                 **dict(SAMPLES),
@@ -53,14 +56,16 @@ def supervised(command: str) -> Iterator[tuple[Supervisor, "subprocess.Popen[str
             process.kill()
 
 
+@pytest.mark.parametrize("within_its_unit", [False, True])
 @pytest.mark.parametrize(
     ("command", "waits"),
     [("gateway", "STATUS=answering 503; "), ("board", "STATUS=answering 503: ")],
 )
 def test_it_is_ready_when_it_answers_says_what_it_waits_for_and_that_it_stops(
-    command: str, waits: str
+    command: str, waits: str, within_its_unit: bool
 ) -> None:
-    with supervised(command) as (supervisor, process):
+    wrapped = confined(f"carewatch-{command}.service") if within_its_unit else []
+    with supervised(command, wrapped) as (supervisor, process):
         supervisor.until("READY=1")
         assert process.stdout is not None
         url = "http://" + process.stdout.readline().split("http://")[-1].split("/")[0]

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from carewatch.engine.topics import apply_topics
 from carewatch.local.kafka import LocalKafka
 from carewatch.local.ports import HOST, free_port
 from carewatch.settings import KafkaSettings
+from support.confined import confined
 from support.supervising import Supervisor, supervising
 from support.waiting import until
 
@@ -41,13 +42,13 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
 
 @contextmanager
 def supervised(
-    servers: str, port: int, **settings: str
+    servers: str, port: int, wrapped: Sequence[str] = (), **settings: str
 ) -> Iterator[tuple[Supervisor, "subprocess.Popen[bytes]"]]:
     """The worker, told of a socket and of a watchdog."""
     with (
         supervising() as supervisor,
         subprocess.Popen(
-            [sys.executable, "-m", "carewatch", "worker"],
+            [*wrapped, sys.executable, "-m", "carewatch", "worker"],
             env={
                 **os.environ,
                 **supervisor.variables,
@@ -99,6 +100,17 @@ def test_a_worker_is_ready_only_when_it_is_restored(kafka: LocalKafka) -> None:
     assert "STATUS=restoring" in before
     assert ready == 200
     assert any(line.startswith(RUNNING) for line in supervisor.heard[ended - 1])
+    assert status == 0
+
+
+def test_a_worker_needs_nothing_that_its_unit_takes_away(kafka: LocalKafka) -> None:
+    wrapped = confined("carewatch-worker@.service")
+    with supervised(kafka.bootstrap_servers, free_port(), wrapped) as (supervisor, process):
+        supervisor.until("READY=1")
+        process.send_signal(signal.SIGTERM)
+        supervisor.until("STOPPING=1")
+        status = process.wait(30)
+
     assert status == 0
 
 
