@@ -19,9 +19,9 @@ from carewatch.domain.ledger import (
     new_memory,
 )
 from carewatch.domain.policy import Book, Books
-from carewatch.domain.rulebook import Document
+from carewatch.domain.rulebook import Document, Tenant
 from carewatch.wire.events import Arrived, decode_event
-from support.envelopes import START, Event, encode, histories, message
+from support.envelopes import START, Event, encode, event, histories, message
 from support.replays import POLICY
 
 BOOKS = Books([Book(1, "", 0, Document(policies=[POLICY]))])
@@ -135,3 +135,22 @@ def test_what_stays_true_keeps_its_id_when_its_cause_becomes_another_one() -> No
     assert next(c.cause for c in opened if isinstance(c.result, SessionFact)) == "e2"
     assert [c for c in changes if not isinstance(c.result, Tally)] == []
     assert "e1" in json.dumps([e.id for e in memory.events])
+
+
+def test_what_one_event_makes_true_and_untrue_again_is_never_said() -> None:
+    """As if its ticks had been there: the stay without a queue had lasted 5 s, and was none."""
+    rules = Document(tenants={"acme": Tenant(within={"queue_answer": ["5s"]})})
+    books = Books([Book(1, "", 0, rules)])
+    sales = {"name": "sales"}
+    asked = arrived(message(0, id_="e1")).event
+    entered = arrived(event("queue.entered", 7000, id_="e2", actor="system", queue=sales)).event
+    assert asked is not None
+    assert entered is not None
+    memory = new_memory("acme", "c1")
+    accept(memory, asked, START + 200, books)
+
+    changes = accept(memory, entered, START + 8000, books)
+
+    said = [one.result for one in changes]
+    assert [one for one in said if isinstance(one, Tally) and one.metric == "service_level"] == []
+    assert [sign for sign in Counter(said).values() if sign > 1] == []

@@ -234,6 +234,15 @@ def test_bots_customers_and_silence_are_no_action() -> None:
     assert counted["action_rate"] == [Part(0, NOBODY, 0, 1)]
 
 
+@pytest.mark.parametrize("actor", ["bot", "customer"])
+def test_only_a_resolution_by_the_staff_is_an_action(actor: str) -> None:
+    """Also where nobody said that the bot has the conversation."""
+    counted = Counted([message(0, id_="e1"), status(1000, "e2", "resolved", actor=actor)])
+
+    assert counted["time_to_action"] == []
+    assert counted["action_rate"] == [Part(0, NOBODY, 0, 1)]
+
+
 def test_a_message_on_which_nobody_acted_is_not_counted_when_it_is_deleted() -> None:
     counted = Counted([
         message(0, id_="e1"),

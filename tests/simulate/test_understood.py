@@ -7,38 +7,15 @@ from collections import Counter
 
 import msgspec
 
-from carewatch.settings import AccountSettings, PrivacySettings, Secret, Settings
 from carewatch.simulate import doors
 from carewatch.simulate.doors import SAMPLE_DOORS
-from carewatch.simulate.request import Door
 from carewatch.simulate.story import Promise
 from carewatch.simulate.tally import Series
 from carewatch.simulate.traffic import Plan, Traffic
 from carewatch.wire.envelope import Envelope, decode_envelope
-from support.simulated import receive_all
+from support.simulated import SAMPLE_SETTINGS, receive_all
 
 START = 1_767_607_200_000
-
-
-def account_of(door: Door) -> AccountSettings:
-    key = {"chatwoot": "account_id", "whatsapp": "phone_number_id"}.get(door.adapter)
-    return AccountSettings(
-        channel=door.adapter,
-        account=door.account,
-        tenant=door.tenant,
-        secrets=(Secret(door.secret),),
-        match={key: door.provider_account} if key else {},
-        messages_from=None if key is None else door.adapter,
-        options={},
-    )
-
-
-SETTINGS = Settings(
-    accounts=tuple(account_of(door) for door in SAMPLE_DOORS),
-    privacy=PrivacySettings(
-        customer_keys={"acme": Secret("c" * 32)}, agent_keys={"acme": Secret("a" * 32)}
-    ),
-)
 
 
 def traffic_of(seed: int) -> Traffic:
@@ -55,7 +32,7 @@ def traffic_of(seed: int) -> Traffic:
 
 
 async def events_of(traffic: Traffic) -> list[Envelope]:
-    received = await receive_all(traffic, SETTINGS)
+    received = await receive_all(traffic, SAMPLE_SETTINGS)
     return [decode_envelope(record.value) for record in received.events]
 
 
@@ -69,7 +46,7 @@ def author_of(event: Envelope) -> str:
 async def test_every_request_is_answered_as_the_simulator_expects() -> None:
     traffic = traffic_of(seed=1)
 
-    received = await receive_all(traffic, SETTINGS)
+    received = await receive_all(traffic, SAMPLE_SETTINGS)
 
     assert received.wrong == []
     assert received.dead == traffic.dead_letters
@@ -129,5 +106,5 @@ async def test_no_time_is_replaced_by_the_arrival() -> None:
 
 
 def test_an_account_is_simulated_as_the_gateway_knows_it() -> None:
-    assert doors.doors_of(SETTINGS) == SAMPLE_DOORS
-    assert msgspec.structs.asdict(SETTINGS.accounts[0])["account"] == "web-1"
+    assert doors.doors_of(SAMPLE_SETTINGS) == SAMPLE_DOORS
+    assert msgspec.structs.asdict(SAMPLE_SETTINGS.accounts[0])["account"] == "web-1"

@@ -12,10 +12,33 @@ from carewatch.gateway.metrics import GatewayMetrics
 from carewatch.gateway.producer import Outgoing
 from carewatch.gateway.receive import Receiver
 from carewatch.gateway.spool import Addressed
-from carewatch.settings import Settings
-from carewatch.simulate.request import Request
+from carewatch.settings import AccountSettings, PrivacySettings, Secret, Settings
+from carewatch.simulate.doors import SAMPLE_DOORS
+from carewatch.simulate.request import Door, Request
 from carewatch.simulate.traffic import Traffic
 from carewatch.wire.topics import EVENTS
+
+
+def _account_of(door: Door) -> AccountSettings:
+    key = {"chatwoot": "account_id", "whatsapp": "phone_number_id"}.get(door.adapter)
+    return AccountSettings(
+        channel=door.adapter,
+        account=door.account,
+        tenant=door.tenant,
+        secrets=(Secret(door.secret),),
+        match={key: door.provider_account} if key else {},
+        messages_from=None if key is None else door.adapter,
+        options={},
+    )
+
+
+SAMPLE_SETTINGS = Settings(
+    accounts=tuple(_account_of(door) for door in SAMPLE_DOORS),
+    privacy=PrivacySettings(
+        customer_keys={"acme": Secret("c" * 32)}, agent_keys={"acme": Secret("a" * 32)}
+    ),
+)
+"""A gateway with the doors at which the simulator calls."""
 
 
 @dataclass

@@ -90,7 +90,7 @@ def happens(r: Random, kind: str, at: int, number: int, keys: tuple[str, ...]) -
             return event(
                 "conversation.status_changed",
                 at,
-                actor=r.choice(("system", "agent", "customer")),
+                actor=r.choice(("system", "agent", "customer", "bot")),
                 actor_key=r.choice((None, "a1")),
                 lifecycle={"to": r.choice(STATUSES), **more},
                 **common,

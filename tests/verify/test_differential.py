@@ -24,8 +24,11 @@ EXAMPLES = int(os.environ.get("CAREWATCH_ORACLE_EXAMPLES", "60"))
 AFTERWARDS = (1000, 60_000, 3_600_000 * 30)
 
 
-def told_both(events: list[Event], document: Document, afterwards: int) -> tuple[Oracle, Found]:
-    """The same log, one tick before each event, to a replay and to the oracle."""
+def told_both(
+    events: list[Event], document: Document, *, afterwards: int, every: int
+) -> tuple[Oracle, Found]:
+    """The same log to a replay and to the oracle, with a tick before `every` so many events: a
+    worker that was away has left a gap in them."""
     written: list[Output] = []
     replay, oracle = Replay(written.append), Oracle(derive=True)
     book = encode_publication(
@@ -37,10 +40,11 @@ def told_both(events: list[Event], document: Document, afterwards: int) -> tuple
     replay.everywhere(book)
     oracle.take(0, book)
     clock = 0
-    for one in events:
+    for number, one in enumerate(events):
         clock = parse_time(one["recordedtime"]) // 1000 * 1000
-        replay.tick(clock)
-        oracle.tick(0, clock)
+        if number % every == 0:
+            replay.tick(clock)
+            oracle.tick(0, clock)
         replay.event(one["partitionkey"], encode(one))
         oracle.take(0, encode(one))
     replay.tick(clock + afterwards)
@@ -48,10 +52,17 @@ def told_both(events: list[Event], document: Document, afterwards: int) -> tuple
     return oracle, read(written)
 
 
-@given(events=streams(), document=rules(), afterwards=st.sampled_from(AFTERWARDS))
+@given(
+    events=streams(),
+    document=rules(),
+    afterwards=st.sampled_from(AFTERWARDS),
+    every=st.sampled_from((1, 1, 2, 5, 1000)),
+)
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_both_say_the_same(events: list[Event], document: Document, afterwards: int) -> None:
-    oracle, found = told_both(events, document, afterwards)
+def test_both_say_the_same(
+    events: list[Event], document: Document, afterwards: int, every: int
+) -> None:
+    oracle, found = told_both(events, document, afterwards=afterwards, every=every)
 
     differences = judge(oracle, found).differences
 

@@ -74,7 +74,7 @@ class Opened(_Event, frozen=True, tag=2, kw_only=True):
 
 
 class StatusChanged(_Event, frozen=True, tag=3, kw_only=True):
-    """The lifecycle state changed to `to`; `by_customer` when the customer did it.
+    """The lifecycle state changed to `to`; `by_customer`, `by_bot` when one of them did it.
 
     `agent` is the agent who did it (R11), None when it was nobody of the staff; `from_bot` whether
     the source says that the bot had it before, None if it says nothing (then what is known counts).
@@ -87,6 +87,7 @@ class StatusChanged(_Event, frozen=True, tag=3, kw_only=True):
     from_bot: bool | None = None
     agent: str | None = None
     until: int | None = None
+    by_bot: bool = False
 
 
 class Assigned(_Event, frozen=True, tag=4, kw_only=True):

@@ -239,6 +239,7 @@ def _status(step: Step, event: StatusChanged) -> None:
             "resolved",
             reason=event.reason,
             by_customer=event.by_customer,
+            by_bot=event.by_bot,
             resolver=event.agent,
         )
         state.status = to

@@ -148,7 +148,7 @@ def _take(memory: Memory, event: Event, clock: int, books: Books, keep: int) -> 
         fire_timers(memory.tenant, state, clock, books, said.append)
         memory.events.append(event)
         memory.advanced = max(memory.advanced, clock)
-        changes = [_say(memory, item) for item in said]
+        changes = [_say(memory, item) for item in _left(said)]
     else:
         changes = _rederive(memory, _with_event(memory, event), clock, books, books, event.id)
     memory.final_before = max(memory.final_before, clock - HISTORY_MS)
@@ -164,7 +164,7 @@ def advance(memory: Memory, clock: int, books: Books) -> list[Change]:
     said: list[Said] = []
     fire_timers(memory.tenant, memory.state, clock, books, said.append)
     memory.advanced = clock
-    return [_say(memory, item) for item in said]
+    return [_say(memory, item) for item in _left(said)]
 
 
 def rederive(memory: Memory, clock: int, old: Books, new: Books, cause: str) -> list[Change]:
@@ -201,15 +201,23 @@ def _id(memory: Memory, result: Result, cause: str) -> str:
 def _derive(
     memory: Memory, events: Iterable[Event], until: int, books: Books
 ) -> tuple[Conversation, list[Said]]:
-    """What follows from a history: the state, and what is left of what was said.
-
-    A withdrawal of something that the base had said stays in the list, as a statement of its own.
-    """
+    """What follows from a history: the state, and what is left of what was said."""
     state = Conversation() if memory.base is None else _decode_state(memory.base)
     said: list[Said] = []
     for event in events:
         fold_event(memory.tenant, state, event, books, said.append)
     fire_timers(memory.tenant, state, until, books, said.append)
+    return state, _left(said)
+
+
+def _left(said: list[Said]) -> list[Said]:
+    """What was said without what was taken back at once: nobody hears of either.
+
+    How often something is said must not depend on which ticks stood between two events. A
+    withdrawal of something that had been said before stays, as a statement of its own.
+    """
+    if all(item.takes_back is None for item in said):
+        return said
     left: list[Said] = []
     for item in said:
         if item.takes_back is not None:
@@ -218,7 +226,7 @@ def _derive(
                 left.remove(original)
                 continue
         left.append(item)
-    return state, left
+    return left
 
 
 def _rederive(

@@ -106,6 +106,7 @@ def end_session(
     *,
     reason: str | None = None,
     by_customer: bool = False,
+    by_bot: bool = False,
     resolver: str | None = None,
 ) -> None:
     """Ends the open session (R16), its turn (R20), its queue stay (Q6) and its SLA clocks (S12).
@@ -137,7 +138,7 @@ def end_session(
     after_hours.nobody_left(step)
     state.calls = all_over(state.calls)
     if ending == "resolved":
-        if not (by_customer or state.bot_has):
+        if not (by_customer or by_bot or state.bot_has):
             actions.act(step, resolver)
         _resolved(step, session, resolver)
     actions.give_up(step)

@@ -22,10 +22,6 @@ FIELDS = frozenset(
 )
 """What a point says; pane and revision depend on timing and are not compared."""
 
-RETOLD = ("action_rate", "time_to_action")
-"""How often an action is told again when events come out of their order is not settled by the
-rules: of these the gross counts, which keep what was taken back, are not compared; the net are."""
-
 BESIDE = frozenset({"metric", "window", "start", "pane", "revision", "unit"})
 
 
@@ -136,9 +132,6 @@ def _judge_points(
             continue
         report.compared[POINTS] += 1
         wanted, there = expected.get(key), standing.get(key)
-        if key[0] in RETOLD and wanted and there and "gross" in wanted:
-            report.leave_out("gross counts of actions (their order of telling is not settled)", 1)
-            wanted, there = ({**one, "gross": None} for one in (wanted, there))
         if wanted != there and not (_empty(wanted) and _empty(there)):
             what: What = "missing" if there is None else "unexpected" if wanted is None else "other"
             report.differences.append(Difference(POINTS, _told(key), what, wanted, there))

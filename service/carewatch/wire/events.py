@@ -179,15 +179,16 @@ def _of_customers(envelope: Envelope, at: int) -> Sequence[customers.Linked | cu
     data, key = envelope.data, envelope.data.customer_key
     if key is None:
         return ()
+    others = [ref.key for ref in data.external_refs if ref.kind == "customer" and ref.key != key]
     match envelope.type:
         case "care.customer.linked":
             return [
-                customers.Linked(customers.VERSION, data.tenant, ref.key, key, at)
-                for ref in data.external_refs
-                if ref.kind == "customer" and ref.key != key
+                customers.Linked(customers.VERSION, data.tenant, other, key, at) for other in others
             ]
         case "care.customer.erased":
-            return [customers.Erased(customers.VERSION, data.tenant, key, at)]
+            return [
+                customers.Erased(customers.VERSION, data.tenant, one, at) for one in (key, *others)
+            ]
         case _:
             return ()
 
@@ -221,6 +222,7 @@ def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | No
                 from_bot=None if lifecycle.from_ is None else lifecycle.from_ == "bot",
                 agent=(data.actor.key or "unknown") if data.actor.kind == "agent" else None,
                 until=None if lifecycle.until is None else parse_time(lifecycle.until),
+                by_bot=data.actor.kind == "bot",
                 **head,
             )
         case "care.conversation.assigned":
