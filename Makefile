@@ -43,6 +43,7 @@ bench: setup ## benchmarks; figures are ratios to a baseline of the same run; RE
 	$(BIN)/python bench/fold.py $(ARGS)
 	$(BIN)/python bench/panes.py
 	$(BIN)/python bench/scrape.py
+	$(BIN)/python bench/walls.py
 	$(BIN)/python bench/gateway.py
 	$(BIN)/python bench/restore.py $(RESTORE)
 	$(BIN)/python bench/pipeline.py $(PIPELINE)

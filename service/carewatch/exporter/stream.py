@@ -25,7 +25,8 @@ PARAMETERS: Final = ("view", "tenant", "channel")
 
 Message = Callable[[Snapshot, int, Asked], object]
 """What the stream says of a snapshot at an instant (milliseconds) to whoever asks so: plain JSON
-values. A ValueError says what was wrong to ask for."""
+values. It is called in one thread at a time, for all questions of a moment with the same snapshot.
+A ValueError says what was wrong to ask for."""
 
 APART_S: Final = 0.25
 """News is told no more often: eyes see no difference, and many records share one message."""
