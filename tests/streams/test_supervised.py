@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -114,13 +115,23 @@ def test_a_worker_needs_nothing_that_its_unit_takes_away(kafka: LocalKafka) -> N
     assert status == 0
 
 
-def test_a_worker_that_waits_for_kafka_says_so_and_asks_for_more_time() -> None:
-    with supervised(f"{HOST}:1", free_port()) as (supervisor, process):
+def test_a_worker_that_waits_for_kafka_is_alive_says_so_and_asks_for_more_time() -> None:
+    """Whoever looks after it must not end it for what it waits for."""
+    port = free_port()
+    with supervised(f"{HOST}:1", port) as (supervisor, process):
         waiting = supervisor.until("STATUS=waiting for Kafka at 127.0.0.1:1: ")
+        with urllib.request.urlopen(f"http://{HOST}:{port}/livez", timeout=30) as answer:
+            alive = answer.status
+        with pytest.raises(urllib.error.HTTPError) as not_ready:
+            urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=30)
+        with not_ready.value:
+            reason = not_ready.value.read()
         later = supervisor.until("EXTEND_TIMEOUT_USEC=")
         process.send_signal(signal.SIGTERM)
         supervisor.until("STOPPING=1")
 
+    assert alive == 200
+    assert (not_ready.value.code, reason) == (503, b"starting\n")
     assert "EXTEND_TIMEOUT_USEC=60000000" in waiting
     assert "WATCHDOG=1" in later
     assert "READY=1" not in supervisor.lines

@@ -139,15 +139,13 @@ class Engine:
             ready=False, says=f"{reason}; {left} rows left to restore" if left else reason
         )
 
-    async def start(self) -> None:
-        """Checks topics and counts, joins the groups, begins to tick.
+    def answer(self) -> None:
+        """Answers /metrics, /livez and /readyz from now on; `start` does so, if nobody has.
 
-        Raises Refused when the cluster's topics are not what the processors need, ConfigError
-        when the metrics port is taken. Waits, with a message, while there is no broker.
+        Raises ConfigError when the port is taken.
         """
-        started = asyncio.get_running_loop().time()
-        self._failure = asyncio.get_running_loop().create_future()
-        self._enter("starting")
+        if self._health is not None:
+            return
         worker = self._settings.worker
         self._health = HealthServer(
             host=worker.metrics_host,
@@ -158,6 +156,18 @@ class Engine:
             notices=self.notices,
         )
         self._health.start()
+
+    async def start(self) -> None:
+        """Checks topics and counts, joins the groups, begins to tick.
+
+        Raises Refused when the cluster's topics are not what the processors need, ConfigError
+        when the metrics port is taken. Waits, with a message, while there is no broker.
+        """
+        started = asyncio.get_running_loop().time()
+        self._failure = asyncio.get_running_loop().create_future()
+        self._enter("starting")
+        self.answer()
+        worker = self._settings.worker
         counts = await self._counts()
         if self._stage == "stopping":
             return

@@ -119,6 +119,7 @@ class WorkerApp(faust.App):
         # aiokafka tells of every connection and subscription; what is wrong it says as a warning.
         logging.getLogger("aiokafka").setLevel(logging.WARNING)
         self._systemd.start(self._condition)
+        self._engine.answer()
         while not self.should_stop:
             try:
                 await ask_broker(kafka_options(self._kafka))
