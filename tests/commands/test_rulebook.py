@@ -58,6 +58,9 @@ def test_from_nothing_published_to_nothing_to_publish(folder: Path) -> None:
 
         shown = run(folder, address, "rulebook", "show")
         assert "first_reply: all 10m" in shown.output
+
+        closed = run(folder, address, "rulebook", "gate", "0.1.0")
+        assert closed.output == "from here on results are computed by version 0.1.0 at least\n"
         assert "(not yet in effect)" not in shown.output
 
 

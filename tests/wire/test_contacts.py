@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain.events import Annotated, CallPhase, Rated, Stated, Summarised, Surveyed
+from carewatch.wire.customers import Erased
 from carewatch.wire.envelope import Annotation, Call, Csat
 from carewatch.wire.events import Arrived, decode_event
 from support.envelopes import encode, event
@@ -93,3 +94,27 @@ def test_what_carries_nothing_may_still_state_the_priority() -> None:
 
     assert isinstance(found, Stated)
     assert found.priority == "urgent"
+
+
+def test_who_is_erased_is_erased_under_every_identifier_that_is_named() -> None:
+    arrived = decode_event(
+        b"customer:u1",
+        encode(
+            event(
+                "customer.erased",
+                0,
+                id_="e1",
+                key="customer:u1",
+                customer_key="u1",
+                external_refs=[
+                    {"system": "whatsapp", "kind": "customer", "key": "u2"},
+                    {"system": "crm", "kind": "contact", "key": "x"},
+                    {"system": "crm", "kind": "customer", "key": "u1"},
+                ],
+            )
+        ),
+    )
+
+    assert isinstance(arrived, Arrived)
+    assert [one.customer for one in arrived.of_customers] == ["u1", "u2"]
+    assert all(isinstance(one, Erased) for one in arrived.of_customers)

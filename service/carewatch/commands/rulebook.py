@@ -1,4 +1,4 @@
-"""`carewatch rulebook`: publishes the folder's rulebook, shows what was published."""
+"""`carewatch rulebook`: publishes the folder's rulebook, shows what was published, sets a gate."""
 
 import asyncio
 import os
@@ -15,6 +15,7 @@ from carewatch.engine.changelog import KafkaLog
 from carewatch.engine.cluster import partition_counts
 from carewatch.engine.connection import kafka_options
 from carewatch.engine.transaction import KafkaTransaction
+from carewatch.rulebooks import gate as gates
 from carewatch.rulebooks.folder import read_rulebook
 from carewatch.rulebooks.publish import (
     TRANSACTIONAL_ID,
@@ -51,6 +52,20 @@ def show(folder: Path | None) -> None:
     """Show every published rulebook, and the policies of the newest."""
     settings = load_settings(folder, secrets="kafka")
     _run(settings, _show(settings))
+
+
+@command.command()
+@config_option
+@click.argument("version")
+def gate(folder: Path | None, version: str) -> None:
+    """Let no worker below VERSION compute from here on: the end of an upgrade.
+
+    Older workers stop where they meet it, and say so. It cannot be taken back, and so VERSION is at
+    most that of this program.
+    """
+    gates.check_gate(version)
+    settings = load_settings(folder, secrets="kafka")
+    _run(settings, _gate(settings, version))
 
 
 def _run(settings: Settings, work: Coroutine[None, None, None]) -> None:
@@ -96,6 +111,22 @@ async def _show(settings: Settings) -> None:
         click.echo(f"{_headline(publication)}{when}")
     for line in describe_rulebook(publications[-1].document):
         click.echo(line)
+
+
+async def _gate(settings: Settings, version: str) -> None:
+    options = kafka_options(settings.kafka)
+    counts = await partition_counts([EVENTS], options)
+    await gates.publish_gate(
+        version,
+        producer=KafkaTransaction(
+            gates.TRANSACTIONAL_ID,
+            options=options,
+            transaction_timeout_ms=settings.worker.transaction_timeout_ms,
+        ),
+        partitions=counts[EVENTS],
+        clock=system_clock,
+    )
+    click.echo(f"from here on results are computed by version {version} at least")
 
 
 def _headline(publication: Publication) -> str:

@@ -25,7 +25,8 @@ class Refusals:
         if restored.marker is None and restored.rows:
             self._refuse(
                 f"{changelog} has {len(restored.rows)} rows but no marker",
-                f"restore {changelog} from a backup, or start over under a new application id",
+                f"restore {changelog} from a backup; or, to compute from the beginning again, "
+                "delete every care.state.* and results topic and the groups' offsets",
             )
         if restored.marker is None and committed is not None:
             self._refuse(
