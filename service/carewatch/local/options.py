@@ -73,7 +73,6 @@ def demo_environ(environ: Mapping[str, str], ports: Ports, folder: Path) -> dict
     return {
         **kept,
         **demo_config.random_secrets(),
-        "CARE_DEMO_YOUR_TOKEN": demo_config.YOUR_TOKEN,
         "PYTHONUNBUFFERED": "1",
         "CAREWATCH_CONFIG": str(demo_config.FOLDER),
         "CAREWATCH_KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{ports.kafka}",

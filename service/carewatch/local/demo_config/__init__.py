@@ -34,7 +34,7 @@ def customer_writes(gateway: str) -> str:
 
 
 def random_secrets() -> dict[str, str]:
-    """New values for every `env:` reference of the folder, but that of YOUR_TOKEN."""
+    """Values for every `env:` reference of the folder, new ones but for YOUR_TOKEN."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     return {
         "CARE_DEMO_GENERIC_SECRET": f"whsec_{key}",
@@ -44,4 +44,5 @@ def random_secrets() -> dict[str, str]:
         "CARE_DEMO_CUSTOMER_KEY": secrets.token_hex(32),
         "CARE_DEMO_AGENT_KEY": secrets.token_hex(32),
         "CARE_DEMO_DEAD_LETTER_KEY": secrets.token_hex(32),
+        "CARE_DEMO_YOUR_TOKEN": YOUR_TOKEN,
     }
