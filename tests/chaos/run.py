@@ -105,7 +105,8 @@ async def settled(report: Report, deployment: Deployment, manifest: dict[str, An
     try:
         ran = await look_at(deployment, manifest, within_s=CATCH_UP_S)
     except (TimeoutError, AssertionError):
-        report.differences["liveness"] = [f"not settled within {CATCH_UP_S} s"]
+        why = [f"not settled within {CATCH_UP_S} s", *await deployment.doing()]
+        report.differences["liveness"] = why
         return None
     report.catch_up_s = round(time.monotonic() - settled_from)
     return ran

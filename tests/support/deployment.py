@@ -73,6 +73,7 @@ class Deployment:
         self.ended_early: list[str] = []
         """What was not running any more at the end, and had not ended in order."""
         self._children: list[Child] = []
+        self._workers: list[Worker] = []
 
     @property
     def bootstrap_servers(self) -> str:
@@ -118,7 +119,9 @@ class Deployment:
             CAREWATCH_WORKER_METRICS_PORT=str(port),
             **settings,
         )
-        return Worker(child, f"http://{HOST}:{port}")
+        worker = Worker(child, f"http://{HOST}:{port}")
+        self._workers.append(worker)
+        return worker
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
         """A delivery as a provider makes it: the status, and Retry-After (or nothing)."""
@@ -149,7 +152,23 @@ class Deployment:
             beats = [parse_time(beat) for beat in (await self.board())["heartbeats"].values()]
             return (len(beats) == self.partitions and min(beats) > instant) or None
 
-        await eventually(beyond, within_s=within_s)
+        await eventually(beyond, within_s=within_s, every_s=0.25)
+
+    async def doing(self) -> list[str]:
+        """What each process says of itself, for whoever must find out why nothing goes on."""
+        told = [
+            f"gateway {line}"
+            for line in (await _said(f"{self.gateway_metrics_url}/metrics")).splitlines()
+            if line.startswith("care_spool_records ")
+        ]
+        told.append(f"gateway {await _said(f'{self.gateway_metrics_url}/readyz')}")
+        board = await _said(f"{self.board_url}/api/v1/board")
+        beats = json.loads(board)["heartbeats"] if board.startswith("{") else board
+        told.append(f"board {beats}")
+        for worker in self._workers:
+            if worker.child.running:
+                told.append(f"{worker.child.name} {await _said(f'{worker.url}/readyz')}")
+        return told
 
     async def _spooled(self) -> bool:
         """Whether events wait on the gateway's disk for Kafka."""
@@ -262,3 +281,15 @@ async def _get(url: str) -> str:
     ):
         answer.raise_for_status()
         return await answer.text()
+
+
+async def _said(url: str) -> str:
+    """The text of an answer whatever its status, or why there was none."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            session.get(url) as answer,
+        ):
+            return (await answer.text()).strip()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return f"no answer: {error!r}"
