@@ -3,6 +3,8 @@
 A stalled event loop must not hide itself: `/metrics` and `/livez` answer while it hangs.
 """
 
+import logging
+import sys
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -12,6 +14,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from carewatch.domain.errors import ConfigError
+
+logger = logging.getLogger(__name__)
 
 
 class HealthServer:
@@ -32,7 +36,7 @@ class HealthServer:
         notices: Callable[[], list[str]],
     ) -> None:
         try:
-            self._server = ThreadingHTTPServer((host, port), _answer(registry, ready, notices))
+            self._server = _Server((host, port), _answer(registry, ready, notices))
         except OSError as error:
             raise ConfigError(
                 f"{host}:{port} cannot be used ({error.strerror}). "
@@ -56,6 +60,17 @@ class HealthServer:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *of: object) -> None:
+        """A client that goes away before it has read its answer is no news; anything else is a bug.
+
+        It is logged: the standard library would print it to where nobody looks.
+        """
+        error = sys.exception()
+        if not isinstance(error, ConnectionError | TimeoutError):
+            logger.error("answering %s failed", of[-1], exc_info=error)
 
 
 def _answer(
