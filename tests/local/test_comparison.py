@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from carewatch.local.comparison import all_equal, compare, has_passed
+from carewatch.local.comparison import all_equal, compare, has_passed, has_spooled
 
 
 def manifest(*expected: dict[str, Any], repeated: int = 0) -> dict[str, Any]:
@@ -116,6 +116,29 @@ def test_an_attempt_that_was_repeated_may_count_as_a_duplicate() -> None:
         return all_equal(compare(manifest(expected, repeated=2), board(series)))
 
     assert [value for value in range(8) if equal(value)] == [3, 4, 5]
+
+
+def test_what_the_spool_has_fed_again_counts_as_duplicates_and_as_nothing_else() -> None:
+    def equal(metric: str, value: int) -> bool:
+        series = published(metric, {"value": value})
+        lines = compare(manifest(stated(metric, 3), repeated=0), board(series), spooled=True)
+        return all_equal(lines)
+
+    assert [value for value in (2, 3, 4, 227) if equal("duplicate_events", value)] == [3, 4, 227]
+    assert [value for value in (2, 3, 4, 227) if equal("conversations", value)] == [3]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "spooled"),
+    [
+        ("care_spool_written_total 0.0\ncare_spool_records 4.0\n", False),
+        ("# TYPE care_spool_written_total counter\ncare_spool_written_total 3.0\n", True),
+        ("care_spool_written_total 10.0\n", True),
+        ("", False),
+    ],
+)
+def test_the_gateway_says_whether_it_used_its_spool(metrics: str, spooled: bool) -> None:
+    assert has_spooled(metrics) == spooled
 
 
 def test_an_empty_comparison_proves_nothing() -> None:

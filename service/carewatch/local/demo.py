@@ -19,7 +19,7 @@ import aiohttp
 from carewatch.domain.errors import Refused
 from carewatch.local import demo_config
 from carewatch.local.child import Child, stop_all
-from carewatch.local.comparison import Line, all_equal, compare, has_passed, report
+from carewatch.local.comparison import Line, all_equal, compare, has_passed, has_spooled, report
 from carewatch.local.jars import Progress
 from carewatch.local.kafka import LocalKafka
 from carewatch.local.options import Options, demo_environ
@@ -103,6 +103,7 @@ class _Demo:
         self._brief: list[Child] = []
         self._board = f"http://{HOST}:{options.ports.board}"
         self._gateway = f"http://{HOST}:{options.ports.gateway}"
+        self._gateway_metrics = f"http://{HOST}:{options.ports.gateway_metrics}"
 
     async def run(self) -> int:
         """Until the story has ended, a signal has come, or a process has died."""
@@ -210,26 +211,36 @@ class _Demo:
                 f"the pipeline has not passed {manifest['settled_at']} after {SETTLE_TIMEOUT_S} s: "
                 f"heartbeats {board.get('heartbeats')}, watermarks {board.get('watermarks')}"
             ) from None
-        lines = compare(manifest, board)
+        lines = compare(manifest, board, spooled=await self._has_spooled())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EQUAL_WITHIN_S):
                 while not all_equal(lines):
                     await asyncio.sleep(0.5)
                     board = await self._read_board() or board
-                    lines = compare(manifest, board)
+                    lines = compare(manifest, board, spooled=await self._has_spooled())
         return lines
+
+    async def _has_spooled(self) -> bool:
+        """Whether the gateway had to put anything on its disk; False when it does not answer."""
+        return has_spooled(await self._read(f"{self._gateway_metrics}/metrics") or "")
 
     async def _read_board(self) -> dict[str, Any] | None:
         """The board's figures; None when it does not answer: those who ask, ask again."""
+        text = await self._read(f"{self._board}/api/v1/board")
+        if text is None:
+            return None
+        document: dict[str, Any] = json.loads(text)
+        return document
+
+    async def _read(self, url: str) -> str | None:
         timeout = aiohttp.ClientTimeout(total=10)
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(f"{self._board}/api/v1/board") as answer,
+                session.get(url) as answer,
             ):
                 answer.raise_for_status()
-                document: dict[str, Any] = await answer.json()
-                return document
+                return await answer.text()
         except (aiohttp.ClientError, TimeoutError):
             return None
 
