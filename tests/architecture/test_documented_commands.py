@@ -114,7 +114,7 @@ def test_commands_are_found_wherever_they_stand(tmp_path: Path) -> None:
     page.write_text(
         "Say `carewatch\ncheck` first.\n\n```sh\nA=1 carewatch topics apply && carewatch worker"
         "   # two\ncarewatch demo \\\n  --for 3 | tee out\n```\n\n1. Then\n\n   ```sh\n"
-        "   carewatch board\n   ```\n",
+        "   /opt/bin/carewatch board\n   ```\n",
         encoding="utf-8",
     )
 

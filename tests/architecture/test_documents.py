@@ -17,8 +17,7 @@ from carewatch.engine.metrics import ProcessMetrics
 from carewatch.gateway.metrics import GatewayMetrics, SpoolMetrics
 from carewatch.overrides import list_variables
 from carewatch.settings import Settings
-
-ROOT = Path(__file__).parents[2]
+from support.documents import DOCUMENTS, ROOT
 
 
 def rows_between(path: Path, name: str) -> list[list[str]]:
@@ -140,21 +139,38 @@ def test_the_readme_names_every_channel() -> None:
     assert [one.name for one in CHANNELS if f"`{one.name}`" not in text] == []
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        *sorted(ROOT.glob("*.md")),
-        *sorted((ROOT / "docs").rglob("*.md")),
-        *sorted((ROOT / "schemas").glob("*.md")),
-        *sorted((ROOT / "deploy").rglob("*.md")),
-    ],
-    ids=lambda path: str(path.relative_to(ROOT)),
-)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_documents_lead_somewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
 
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def headings(path: Path) -> set[str]:
+    """What a link may name behind `#`, as GitHub makes it of a heading."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_into_a_page_lead_to_a_heading(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", text)
+
+    assert [
+        f"{page}#{anchor}"
+        for page, anchor in links
+        if anchor not in headings((path.parent / page) if page else path)
+    ] == []
+
+
+def test_the_runbook_leads_to_the_page_of_every_alert() -> None:
+    linked = re.findall(r"\]\(runbooks/(\w+)\.md", (ROOT / "deploy/RUNBOOK.md").read_text("utf-8"))
+    pages = {path.stem for path in (ROOT / "deploy" / "runbooks").glob("*.md")}
+
+    assert pages - set(linked) == set()
 
 
 def test_the_makefile_explains_every_target() -> None:

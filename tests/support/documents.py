@@ -17,7 +17,7 @@ DOCUMENTS = (
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"<!-- ([a-z ]+) -->\s*\Z")
 _INLINE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
-_COMMAND = re.compile(r"(?:^|&&|\|\||[;|(])\s*(?:[A-Z_]+=\S+\s+)*(carewatch [^\n|;&)]*)")
+_COMMAND = re.compile(r"(?:^|&&|\|\||[;|(])\s*(?:[A-Z_]+=\S+\s+)*(?:\S*/)?(carewatch [^\n|;&)]*)")
 
 
 @dataclass(frozen=True)
