@@ -13,7 +13,7 @@ from carewatch.verify.found import Found
 from carewatch.verify.oracle import Oracle
 from carewatch.verify.verdict import judge
 from carewatch.wire.rulebooks import encode_document, encode_publication
-from support.envelopes import Event, encode
+from support.envelopes import Event, encode, event, message
 from support.replays import BEGINNING
 from support.standing import read
 from support.streams_of_care import rules, streams
@@ -67,3 +67,19 @@ def test_both_say_the_same(
     differences = judge(oracle, found).differences
 
     assert [str(one) for one in differences] == []
+
+
+def test_a_hand_over_tells_the_parent_no_time() -> None:
+    """Its child learnt an hour late what it hands over; no tick has told the parent (R7, W4)."""
+    merged = event(
+        "conversation.merged",
+        3,
+        id_="e1",
+        key="c2",
+        lifecycle={"to": "merged", "merged_into": "c9"},
+    )
+    late = message(0, id_="e0", key="c2", arrives=3_600_000)
+
+    oracle, found = told_both([merged, late], Document(), afterwards=60_000, every=1000)
+
+    assert [str(one) for one in judge(oracle, found).differences] == []

@@ -4,7 +4,8 @@ import json
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 from carewatch.verify.admission import Control, Dead, Event, Unsaid, admit
@@ -173,15 +174,18 @@ class Oracle:
             changed = {one for one in names if before.get(one) != self._inherited.get(one)}
 
     def steps(self, key: Key) -> list[Step]:
-        """The accepted events of a conversation, hand-overs included, in order of arrival."""
+        """The accepted events of a conversation, hand-overs included, in order of arrival.
+
+        Each with the conversation's own clock, which knows nothing of the child's (R7).
+        """
         own = self.conversations[key].steps if key in self.conversations else []
-        return sorted([*own, *self._inherited.get(key, [])], key=lambda one: one.number)
+        steps = sorted([*own, *self._inherited.get(key, [])], key=lambda one: one.number)
+        clocks = accumulate((max(one.tick, one.event.recorded) for one in steps), max)
+        return [replace(one, clock=clock) for one, clock in zip(steps, clocks, strict=True)]
 
     def clock(self, key: Key) -> int:
         """The clock of a conversation, all records taken (R7)."""
-        partition = self.partition_of.get(key, min(self.sources))
-        own = self.conversations[key].clock if key in self.conversations else 0
-        return max(own, self.sources[partition].tick)
+        return max([self._tick_of(key), *(one.clock for one in self.steps(key)[-1:])])
 
     def _tick_of(self, key: Key) -> int:
         """The newest tick of the partition of a conversation."""
