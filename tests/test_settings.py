@@ -109,7 +109,8 @@ def test_every_plain_setting_says_what_it_is_for() -> None:
         for field in msgspec.structs.fields(section)
     }
 
-    plain -= {"CAREWATCH_KAFKA_PASSWORD"}  # a secret is given by reference, in the file alone
+    # Secrets are given by reference, in the file alone.
+    plain -= {"CAREWATCH_KAFKA_PASSWORD", "CAREWATCH_BOARD_TOKEN"}
     assert set(list_variables(Settings)) == plain | {"CAREWATCH_TESTING", "CAREWATCH_FAILPOINTS"}
 
 
@@ -208,6 +209,35 @@ def test_whoever_connects_is_given_the_password_of_kafka(folder: Path, needed: N
 
     assert settings.kafka.password == Secret("hush")
     assert "hush" not in repr(settings)
+
+
+TOKEN = "board:\n  token: env:BOARD_TOKEN\n"
+STRONG = "0123456789abcdef-._~"
+
+
+@pytest.mark.parametrize("needed", ["all", "board"])
+def test_the_board_is_given_its_token(folder: Path, needed: Needed) -> None:
+    environ = ENVIRON | {"BOARD_TOKEN": STRONG}
+    settings = load_settings(write(folder, TOKEN + ACCOUNT), environ, secrets=needed)
+
+    assert settings.board.token == Secret(STRONG)
+    assert STRONG not in repr(settings)
+
+
+@pytest.mark.parametrize("needed", ["gateway", "dead_letters", "kafka", "none"])
+def test_nobody_else_needs_the_token_of_the_board(folder: Path, needed: Needed) -> None:
+    settings = load_settings(write(folder, TOKEN + ACCOUNT), ENVIRON, secrets=needed)
+
+    assert settings.board.token is None
+    assert bool(settings.accounts[0].secrets) == (needed == "gateway")
+
+
+@pytest.mark.parametrize("token", [STRONG[:15], f"{STRONG}+", f"{STRONG} ", "ü" * 20, "a" * 201])
+def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(folder: Path, token: str) -> None:
+    found = mistakes(folder, TOKEN + ACCOUNT, ENVIRON | {"BOARD_TOKEN": token})
+
+    says = "must be 16 to 200 letters, digits and - . _ ~; make one: openssl rand -hex 32"
+    assert found == [f"FILE:2: board.token: {says}"]
 
 
 def test_who_only_looks_at_the_form_is_not(folder: Path) -> None:

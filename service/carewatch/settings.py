@@ -6,6 +6,7 @@ to add one field here, with its bounds and its description: variable, check and 
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -42,6 +43,8 @@ RULEBOOK_KEYS = frozenset({"tenants", "duplicates_within"})
 """Sections of the same file that belong to the rulebook."""
 LEAST_KEY_LENGTH = 16
 """A pseudonym is only as hard to reverse as its key is to guess: 128 bits at the least."""
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")
+"""What a token may be: it stands in headers and in addresses, where other signs mean something."""
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -156,13 +159,14 @@ class WorkerSettings(_Strict, frozen=True):
 
 
 class BoardSettings(_Strict, frozen=True):
-    """The exporter, the wall page and the JSON API."""
+    """The exporter, the wall page and the JSON API; with a `token` for those alone who know it."""
 
     host: Annotated[str, Meta(description="address of the board")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="port of /metrics, /wall and /api/v1/board")] = 9108
     max_streams: Annotated[
         int, Meta(ge=1, le=100_000, description="walls at once; more are told to come back")
     ] = 500
+    token: Secret | None = None
 
 
 class AccountSettings(_Strict, frozen=True):
@@ -231,8 +235,9 @@ def config_folder(folder: Path | None, environ: Mapping[str, str]) -> tuple[Path
     return (Path(named), True) if named else (Path("config"), False)
 
 
-Needed = Literal["all", "dead_letters", "kafka", "none"]
-"""Which secrets a process needs: the gateway all, the worker the key of dead letters."""
+Needed = Literal["all", "gateway", "board", "dead_letters", "kafka", "none"]
+"""Which secrets a process needs: the gateway all but the token of the board, the worker the key of
+dead letters."""
 
 
 def load_settings(
@@ -281,7 +286,8 @@ def read_settings(
         file, tree, (), Settings, found, custom=source.problem, convert=source.convert
     )
     if settings is not None and not found:
-        found.extend(_contradictions(file, settings, secrets=secrets == "all"))
+        found.extend(_contradictions(file, settings, secrets=secrets in {"all", "gateway"}))
+        found.extend(_weak_token(file, settings, secrets))
     mistakes.extend(found)
     if settings is None or found:
         return None
@@ -350,18 +356,34 @@ def _contradictions(file: YamlFile, settings: Settings, *, secrets: bool) -> lis
     return found
 
 
+def _weak_token(file: YamlFile, settings: Settings, secrets: Needed) -> list[Mistake]:
+    token = settings.board.token
+    if secrets not in {"all", "board"} or token is None or _TOKEN.fullmatch(token.reveal()):
+        return []
+    says = "must be 16 to 200 letters, digits and - . _ ~; make one: openssl rand -hex 32"
+    return [file.mistake(("board", "token"), says)]
+
+
 def _resolved(secrets: Needed) -> Callable[[Keys], bool]:
+    password, token = ("kafka", "password"), ("board", "token")
     needed: dict[Needed, tuple[Keys, ...]] = {
-        "dead_letters": (("privacy", "dead_letter_key"), ("kafka", "password")),
-        "kafka": (("kafka", "password"),),
+        "board": (password, token),
+        "dead_letters": (password, ("privacy", "dead_letter_key")),
+        "kafka": (password,),
         "none": (),
     }
+    if secrets == "gateway":
+        return lambda keys: tuple(keys) != token
     return lambda keys: secrets == "all" or tuple(keys) in needed[secrets]
 
 
 def _without_secrets(settings: Settings, secrets: Needed) -> Settings:
     """The same, without the placeholders of what was not resolved: nobody can use one by chance."""
     replace = msgspec.structs.replace
+    if secrets != "board":
+        settings = replace(settings, board=replace(settings.board, token=None))
+    if secrets == "gateway":
+        return settings
     privacy, kafka = settings.privacy, settings.kafka
     return replace(
         settings,

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry
 
 from carewatch.domain.aggregates import Gauge
 from carewatch.domain.board import Snapshot
@@ -18,7 +17,7 @@ from carewatch.exporter.server import BoardServer
 from carewatch.exporter.stream import APART_S, Asked, Message, Reader, rest_s
 from carewatch.processors.base import Output
 from carewatch.settings import BoardSettings
-from support.boards import FilledFeed
+from support.boards import FilledFeed, running_board
 from support.eventually import eventually
 from support.partial_log import T0, as_records, clock_record, outputs_of, partial_record
 
@@ -53,19 +52,8 @@ async def running(
     message: Message = said, settings: BoardSettings | None = None
 ) -> AsyncIterator[tuple[BoardServer, FilledFeed, aiohttp.ClientSession]]:
     feed = FilledFeed()
-    server = BoardServer(
-        settings or BoardSettings(port=0),
-        feed=feed,
-        clock=lambda: NOW,
-        message=message,
-        registry=CollectorRegistry(),
-    )
-    await server.start()
-    try:
-        async with aiohttp.ClientSession(server.url, read_bufsize=2**20) as session:
-            yield server, feed, session
-    finally:
-        await server.stop()
+    async with running_board(feed, settings, message=message, now=NOW) as (server, session):
+        yield server, feed, session
 
 
 async def messages(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, object]]:
@@ -138,7 +126,7 @@ async def test_stream_says_when_to_come_back_and_is_not_kept() -> None:
     ("query", "says"),
     [
         ("tenant=zoo", "tenant: 'zoo' is unknown; known: acme\n"),
-        ("vew=sla", "'vew' is no parameter here; known: view, tenant, channel\n"),
+        ("views=sla", "'views' is no parameter here; known: view, tenant, channel\n"),
         ("view=" + "x" * 201, "view: longer than 200 characters; shorten it\n"),
     ],
 )

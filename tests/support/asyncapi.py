@@ -72,17 +72,14 @@ def document() -> Section:
     }
 
 
-def as_yaml(section: Section) -> str:
-    """The text of the file: keys in their order, one way to write each value."""
+def as_yaml(section: Section, says: str = "The topics in AsyncAPI 3") -> str:
+    """The text of a file: what it is, keys in their order, one way to write each value."""
     yaml = YAML()
     yaml.width = 100
     yaml.representer.ignore_aliases = lambda _node: True
     stream = StringIO()
     yaml.dump(section, stream)
-    return (
-        "# The topics in AsyncAPI 3, written by: pytest tests/contract --update-tables\n"
-        f"{stream.getvalue()}"
-    )
+    return f"# {says}, written by: pytest tests/contract --update-tables\n{stream.getvalue()}"
 
 
 def _channel(topic: Topic) -> Section:

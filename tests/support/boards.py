@@ -1,13 +1,21 @@
 """A small board, computed by merge from partials, and a rulebook that names its queues."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from carewatch.domain.aggregates import CLASSIC, Ages, Count, Gauge, Instant, Total
 from carewatch.domain.board import Board
 from carewatch.domain.rulebook import Document, Policy, QueueRules, TargetRule, Tenant
 from carewatch.exporter.feed import Feed
+from carewatch.exporter.server import BoardServer
+from carewatch.exporter.stream import Message
 from carewatch.processors.base import Output
+from carewatch.settings import BoardSettings
 from carewatch.wire import topics
 from carewatch.wire.points import decode_point
 from support.partial_log import T0, as_records, clock_record, outputs_of, partial_record
@@ -103,6 +111,37 @@ class FilledFeed(Feed):
         fold_outputs(self._board, outputs)
         for tell in self._told:
             tell()
+
+
+def silent(*_: object) -> object:
+    """A message of the stream that says nothing."""
+    return {}
+
+
+@asynccontextmanager
+async def running_board(
+    feed: Feed,
+    settings: BoardSettings | None = None,
+    *,
+    message: Message = silent,
+    routes: Iterable[web.RouteDef] = (),
+    now: int = T0 + 7_000,
+) -> AsyncIterator[tuple[BoardServer, aiohttp.ClientSession]]:
+    """A board's server around a feed, and a client that asks it."""
+    server = BoardServer(
+        settings or BoardSettings(port=0),
+        feed=feed,
+        clock=lambda: now,
+        message=message,
+        routes=routes,
+        registry=CollectorRegistry(),
+    )
+    await server.start()
+    try:
+        async with aiohttp.ClientSession(server.url, read_bufsize=2**20) as session:
+            yield server, session
+    finally:
+        await server.stop()
 
 
 def fold_outputs(board: Board, outputs: Iterable[Output]) -> None:

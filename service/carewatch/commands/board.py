@@ -29,8 +29,8 @@ def command(folder: Path | None) -> None:
     sys.setswitchinterval(SWITCH_S)
     # What is loaded stays: a full collection, which holds up everybody, need not look at it.
     gc.freeze()
-    # Reading results needs no secret: those stay with the gateway.
-    asyncio.run(_serve(load_settings(folder, os.environ, secrets="kafka")))
+    # Reading results needs none of the secrets of doors: those stay with the gateway.
+    asyncio.run(_serve(load_settings(folder, os.environ, secrets="board")))
 
 
 async def _serve(settings: Settings) -> None:

@@ -103,7 +103,7 @@ def redrive(folder: Path | None, first: int, until: int, reason: str | None, by:
     """
     if until <= first:
         raise ConfigError(f"UNTIL ({until}) must be above FIRST ({first}): offsets of {DEAD}")
-    settings = load_settings(folder)
+    settings = load_settings(folder, secrets="gateway")
     asyncio.run(_redrive(settings, first, until, reason, by))
 
 

@@ -25,7 +25,7 @@ def command(folder: Path | None) -> None:
     # The Kafka client repeats every failed attempt to connect; the publisher says it once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, for nobody
-    asyncio.run(_serve(load_settings(folder, os.environ)))
+    asyncio.run(_serve(load_settings(folder, os.environ, secrets="gateway")))
 
 
 async def _serve(settings: Settings) -> None:

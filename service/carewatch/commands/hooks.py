@@ -78,7 +78,7 @@ def explain(
         adapter = next(one for one in CHANNELS if one.name == channel)
         door, settings = sample_door(adapter), Settings()
     else:
-        settings = load_settings(folder, os.environ)
+        settings = load_settings(folder, os.environ, secrets="gateway")
         door = _door(settings, channel, account)
     try:
         request = signed_request(door, settings, file.read(), system_clock())
@@ -111,7 +111,7 @@ def send(
     The secret is the account's first of carewatch.yaml, as the gateway resolves it. What is sent
     counts like any other delivery, so take an account of a test tenant. Exit code 1: not taken.
     """
-    settings = load_settings(folder, os.environ)
+    settings = load_settings(folder, os.environ, secrets="gateway")
     door = _door(settings, channel, account)
     request = signed_request(door, settings, file.read(), system_clock())
     own = settings.gateway

@@ -122,7 +122,7 @@ def command(
 def _doors(config: Path | None, gateway: str | None) -> tuple[Door, ...]:
     if config is None and gateway is None:
         return SAMPLE_DOORS
-    return doors_of(load_settings(config))
+    return doors_of(load_settings(config, secrets="gateway"))
 
 
 async def _send(traffic: Traffic, gateway: str) -> Answers | None:

@@ -1,6 +1,8 @@
 """`/api/v1/board`: the newest points as JSON, grouped by series."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
 
 import orjson
 
@@ -24,22 +26,57 @@ from carewatch.wire.points import due_fields, summary
 RECENT = 2
 """Windows of a size that are shown unless more are asked for: the open and the last full one."""
 
+FILTERS: Final = ("metric", *BASE_LABELS[:3])
+"""Query parameters that choose series, each as often as there are values."""
+
 _SIZES = (*TUMBLING, DAY)
 
 RECENT_MAX = 1_560
 """As many one-minute windows as are kept (26 h)."""
 
 
-def board_document(snapshot: Snapshot, *, now: int, recent: int = RECENT) -> dict[str, object]:
-    """Every series with `now`, `total` (without buckets), what it says of the last minutes, and
-    its `recent` windows of every other size, newest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which series to show: those with one of the values for each label that is named."""
 
-    `watermark`: up to where results are complete; `data_at`: log time of the newest result.
+    metrics: Collection[str] = ()
+    labels: Sequence[tuple[int, Collection[str]]] = ()
+    """Places among a series' labels, and the values that are wanted there."""
+
+    @classmethod
+    def of(cls, query: Mapping[str, tuple[str, ...]]) -> Self:
+        """What a query asks for by the names of `FILTERS`; raises ValueError for no metric."""
+        metrics = query.get("metric", ())
+        for metric in metrics:
+            if metric not in BY_ID:
+                raise ValueError(f"metric: {metric!r} is unknown; docs/metrics.md lists them all")
+        places = enumerate(BASE_LABELS)
+        labels = [(place, query[name]) for place, name in places if name in query]
+        return cls(metrics=metrics, labels=labels)
+
+    def has(self, point: Point) -> bool:
+        """Whether the point is of a series that is wanted."""
+        return (not self.metrics or point.metric in self.metrics) and all(
+            point.labels[place] in values for place, values in self.labels
+        )
+
+
+ALL: Final = Wanted()
+
+
+def board_document(
+    snapshot: Snapshot, *, now: int, recent: int = RECENT, wanted: Wanted = ALL
+) -> dict[str, object]:
+    """Every wanted series with `now`, `total` (without buckets), what it says of the last minutes,
+    and its `recent` windows of every other size, newest first.
+
+    `watermark`: up to where results are complete; `data_at`: log time of the newest result. Both
+    are those of the whole board, whatever is wanted.
     """
     series: dict[tuple[str, tuple[str, ...]], dict[str, list[Point]]] = {}
     for window in ("now", "total", *ROLLING, *_SIZES):
         for point in snapshot.points(window):
-            if BY_ID[point.metric].labels != ("partition",):
+            if wanted.has(point) and BY_ID[point.metric].labels != ("partition",):
                 windows = series.setdefault((point.metric, point.labels), {})
                 windows.setdefault(window, []).append(point)
     return {

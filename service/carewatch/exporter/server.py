@@ -1,7 +1,7 @@
-"""The board's HTTP door: `/metrics`, `/livez`, `/readyz`, `/api/v1/board`, `/api/v1/stream`.
+"""The board as a process: its HTTP server, `/metrics`, `/livez` and `/readyz`, and what it runs.
 
-Further routes (the wall's) are handed in: this room knows no page. Whatever looks at every point
-is made in a thread from an immutable snapshot, so that no answer waits for another.
+The interface for programs stands in `doors`, the wall's routes are handed in: this room knows no
+page.
 """
 
 import asyncio
@@ -13,18 +13,16 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from carewatch.clock import Clock
-from carewatch.domain.board import Snapshot
 from carewatch.domain.errors import ConfigError
-from carewatch.exporter.api import RECENT, RECENT_MAX, board_document, encode_document
+from carewatch.exporter.access import Access
+from carewatch.exporter.answers import NO_STORE, not_ready
+from carewatch.exporter.doors import Doors
 from carewatch.exporter.exposition import Exposition
 from carewatch.exporter.feed import Feed
-from carewatch.exporter.query import read_query
-from carewatch.exporter.stream import PARAMETERS, Broadcast, Message, answer
+from carewatch.exporter.stream import Broadcast, Message
 from carewatch.settings import BoardSettings
 
 logger = logging.getLogger(__name__)
-
-_NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class BoardServer:
@@ -45,25 +43,25 @@ class BoardServer:
     ) -> None:
         self._settings = settings
         self._feed = feed
-        self._clock = clock
         self._routes = tuple(routes)
         self._exposition = Exposition(registry, feed.refresh)
         self._broadcast = Broadcast(lambda: feed.refresh().snapshot, clock=clock, message=message)
         feed.on_news(self._broadcast.tell)
+        self._doors = Doors(feed, self._broadcast, clock=clock, max_streams=settings.max_streams)
+        self._access = Access(settings.token)
         self._working: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
         self.url = ""
 
     async def start(self) -> None:
         """Listens and begins to read in the background. Raises ConfigError for a taken port."""
-        app = web.Application()
+        app = web.Application(middlewares=[self._access.guard])
         app.add_routes(
             [
                 web.get("/metrics", self._metrics),
                 web.get("/livez", self._live),
                 web.get("/readyz", self._ready),
-                web.get("/api/v1/board", self._board),
-                web.get("/api/v1/stream", self._stream, allow_head=False),
+                *self._doors.routes(),
                 *self._routes,
             ]
         )
@@ -103,7 +101,7 @@ class BoardServer:
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         if self._feed.missing is not None:
-            return _not_ready(self._feed.missing)
+            return not_ready(self._feed.missing)
         gzipped = "gzip" in request.headers.get("Accept-Encoding", "")
         accept = request.headers.get("Accept", "")
         body, content_type = await self._exposition.page(accept, gzipped=gzipped)
@@ -126,51 +124,14 @@ class BoardServer:
         for task in self._working:
             if task.done():
                 text = f"{task.get_name()} ended by a bug: restart this process\n"
-                return web.Response(status=503, text=text, headers=_NO_STORE)
-        return web.Response(text="ok\n", headers=_NO_STORE)
+                return web.Response(status=503, text=text, headers=NO_STORE)
+        return web.Response(text="ok\n", headers=NO_STORE)
 
     async def _ready(self, _: web.Request) -> web.Response:
         if self._feed.missing is not None:
-            return _not_ready(self._feed.missing)
+            return not_ready(self._feed.missing)
         rulebook = "" if self._feed.view.snapshot.number else "; no rulebook published yet"
-        return web.Response(text=f"ready{rulebook}\n", headers=_NO_STORE)
-
-    async def _board(self, request: web.Request) -> web.Response:
-        if self._feed.missing is not None:
-            return _not_ready(self._feed.missing)
-        text = request.query.get("recent", str(RECENT))
-        if not (text.isascii() and text.isdigit() and len(text) < 5) or not (
-            1 <= int(text) <= RECENT_MAX
-        ):
-            return web.Response(
-                status=400,
-                text=f"recent: {text!r} is not a number of windows from 1 to {RECENT_MAX}\n",
-            )
-        snapshot = self._feed.refresh().snapshot
-        body = await asyncio.to_thread(_document, snapshot, self._clock(), int(text))
-        return web.Response(body=body, content_type="application/json", headers=_NO_STORE)
-
-    async def _stream(self, request: web.Request) -> web.StreamResponse:
-        if self._feed.missing is not None:
-            return _not_ready(self._feed.missing)
-        most = self._settings.max_streams
-        if self._broadcast.readers >= most:
-            return _not_ready(f"{most} streams are open, as many as board.max_streams allows")
-        try:
-            asked = read_query(request.query.items(), PARAMETERS)
-            return await answer(request, self._broadcast, asked, _NO_STORE)
-        except ValueError as error:
-            return web.Response(status=400, text=f"{error}\n", headers=_NO_STORE)
-
-
-def _document(snapshot: Snapshot, now: int, recent: int) -> bytes:
-    return encode_document(board_document(snapshot, now=now, recent=recent))
-
-
-def _not_ready(reason: str | None) -> web.Response:
-    return web.Response(
-        status=503, text=f"not ready: {reason}\n", headers={**_NO_STORE, "Retry-After": "1"}
-    )
+        return web.Response(text=f"ready{rulebook}\n", headers=NO_STORE)
 
 
 def _report(task: "asyncio.Task[None]") -> None:
