@@ -3,49 +3,17 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from carewatch.local.ports import free_port, is_free
+from carewatch.local.ports import is_free
+from support.demos import demo, until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
-OPTIONS = (
-    "--kafka-port",
-    "--controller-port",
-    "--gateway-port",
-    "--gateway-metrics-port",
-    "--worker-metrics-port",
-    "--board-port",
-)
 GONE_WITHIN_S = 10
-
-
-@contextmanager
-def demo(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """A demo on free ports, with its data in `folder`."""
-    ports: list[int] = []
-    while len(ports) < len(OPTIONS):
-        ports = sorted({*ports, free_port()})
-    chosen = [
-        text for option, port in zip(OPTIONS, ports, strict=True) for text in (option, str(port))
-    ]
-    with subprocess.Popen(
-        [sys.executable, "-m", "carewatch", "demo", "--data", str(folder), *chosen, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as running:
-        try:
-            yield running, ports
-        finally:
-            running.kill()
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -61,17 +29,6 @@ def processes_of(folder: Path) -> list[str]:
             if str(folder) in log or str(folder).encode() in told:
                 found.append(entry.name)
     return found
-
-
-def until(line: str, running: subprocess.Popen[str]) -> str:
-    """Reads what the demo says up to a line that starts so; the watchdog of pytest bounds it."""
-    assert running.stdout is not None
-    said = ""
-    for text in running.stdout:
-        said += text
-        if text.startswith(line):
-            return said
-    raise AssertionError(f"the demo ended before it said {line!r}:\n{said}")
 
 
 def test_a_run_with_an_end_publishes_exactly_what_it_must(tmp_path: Path) -> None:
