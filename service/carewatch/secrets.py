@@ -7,7 +7,12 @@ from typing import Any, Final
 
 from carewatch.yamlfile import Keys
 
-_REFERENCE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+", re.DOTALL)
+_REFERENCE: Final = re.compile(
+    r"env:[A-Za-z_][A-Za-z0-9_]*|credential:[A-Za-z0-9_][A-Za-z0-9_.-]*|file:.+", re.DOTALL
+)
+
+CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
+"""The variable by which systemd names the folder of a service's credentials (LoadCredential=)."""
 
 
 class Secret:
@@ -37,6 +42,9 @@ class Secret:
 class SecretSource:
     """Resolves references against the environment and against files beside the configuration.
 
+    `credential:NAME` is a file in the folder that systemd gives to a service and to nobody else:
+    one configuration does for all services, each with credentials of its own.
+
     Where `resolve` says no to a place (its keys), only the form is checked: no process reads a
     secret that it does not need.
     """
@@ -54,7 +62,8 @@ class SecretSource:
         if not isinstance(value, str) or not _REFERENCE.fullmatch(value):
             return (
                 "a secret is given as a reference, never as its value; "
-                "write env:NAME or file:path, and change the secret if it was written here"
+                "write env:NAME, file:path or credential:NAME, and change the secret if it was "
+                "written here"
             )
         if not self._resolve(keys):
             return None
@@ -64,6 +73,11 @@ class SecretSource:
             return f"{value} cannot be read: {error.strerror}"
         except UnicodeDecodeError:
             return f"{value} is not UTF-8 text"
+        if text is None and value.startswith("credential:"):
+            return (
+                f"{value} needs {CREDENTIALS}, which systemd sets; add LoadCredential= to the "
+                "unit, or name another reference"
+            )
         if text is None:
             return f"{value} is not set in the environment; set it, or name another reference"
         self._texts[value] = text
@@ -77,5 +91,10 @@ class SecretSource:
         scheme, _, name = reference.partition(":")
         if scheme == "env":
             return self._environ.get(name)
+        folder = self._folder
+        if scheme == "credential":
+            if CREDENTIALS not in self._environ:
+                return None
+            folder = Path(self._environ[CREDENTIALS])
         # Editors end a file with a line break that is no part of the secret.
-        return (self._folder / name).read_text(encoding="utf-8").rstrip("\r\n")
+        return (folder / name).read_text(encoding="utf-8").rstrip("\r\n")

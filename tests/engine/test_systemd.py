@@ -12,8 +12,13 @@ from socket import AF_UNIX, SOCK_DGRAM, socket
 
 import pytest
 
+from carewatch.clock import system_clock
 from carewatch.domain.errors import ConfigError
+from carewatch.engine.engine import Engine
 from carewatch.engine.systemd import STATUS_BYTES, Condition, Systemd
+from carewatch.processors import PROCESSORS
+from carewatch.settings import Settings
+from carewatch.wire.topics import EVENTS
 from support import hanging_loop
 from support.supervising import Supervisor, supervising
 
@@ -141,6 +146,22 @@ async def test_nobody_is_told_when_systemd_did_not_start_the_process() -> None:
     systemd.stop()
 
     assert during == before
+
+
+async def test_a_worker_that_restores_says_how_many_rows_are_left() -> None:
+    engine = Engine(PROCESSORS, Settings(), system_clock)
+    told = engine._metrics
+    told.expect("track", EVENTS, ())
+    told.restoring("track", 0, read=3, left=7)
+    told.restoring("track", 1, read=3, left=5)
+    both = engine.condition()
+    told.opened("track", 0, rows=10, seconds=1.0)
+    one = engine.condition()
+    told.closed("track", 1)
+
+    assert both == Condition(ready=False, says="starting; 12 rows left to restore")
+    assert one == Condition(ready=False, says="starting; 5 rows left to restore")
+    assert engine.condition() == Condition(ready=False, says="starting")
 
 
 @pytest.mark.parametrize(
