@@ -58,7 +58,8 @@ class Lane:
                 memories.restore_beside(kind_of(key), key, row)
         for key in filter(is_row_key, left):
             memories.restore(key, left[key])
-        memories.restored()
+        for key in memories.rejoining():
+            memories.rejoin(key)
         return memories
 
 

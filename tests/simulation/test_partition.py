@@ -31,12 +31,17 @@ class Slow(Counting):
 
     restored_beside: bool
     told_until = 0
+    dwells = 0
+    """So many calls more before the next record is through."""
 
     def restore(self, rows: Iterable[Row], marker: bytes | None) -> int:
         self.restored_beside = asyncio._get_running_loop() is None
         return super().restore(rows, marker)
 
     def on_records(self, records: Sequence[Record]) -> Sequence[int]:
+        if self.dwells:
+            self.dwells -= 1
+            return []
         self.slices.append(len(records))
         self.world.now_us += 50 * len(records)
         self.told_until += sum(record.value == b"tell" for record in records)
@@ -149,6 +154,37 @@ def test_slices_become_as_long_as_two_milliseconds_allow_and_others_run_between(
     assert max(room.slices[2:]) <= 40
     assert min(room.slices[2:-1]) >= 16
     assert beats >= len(room.slices) - 1
+    room.world.close()
+
+
+def test_the_loop_goes_on_while_one_record_takes_long() -> None:
+    """It is handed over again until it is through, and counted once."""
+    room = Room()
+    room.stage.dwells = 5
+    beats: list[int] = []
+
+    async def beat() -> None:
+        while True:
+            beats.append(room.stage.dwells)
+            await asyncio.sleep(0)
+
+    room.process.spawn(beat())
+    room.run(room.partition.feed(room.records(3), room.group.token(0)))
+
+    assert {5, 4, 3, 2, 1} <= set(beats)
+    assert (room.slices, room.partition.next_offset) == ([3], 3)
+    room.world.close()
+
+
+def test_a_partition_that_is_lost_in_the_middle_of_a_record_drops_it() -> None:
+    room = Room()
+    room.stage.dwells = 1_000_000
+    feeding = room.process.spawn(room.partition.feed(room.records(3), room.group.token(0)))
+    room.world.run(lambda: room.stage.dwells < 999_990, max_steps=1_000)
+    room.group.seek(0, 0)
+
+    assert room.world.complete(feeding) is False
+    assert room.partition.next_offset == 0
     room.world.close()
 
 

@@ -1,7 +1,8 @@
 """Reading a log to its last stable offset: what a restore stands on, on aiokafka."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +25,17 @@ STALLED_POLLS = 60
 class Restored:
     """The newest row of every key, tombstones removed, and the marker."""
 
-    rows: Sequence[Row]
+    newest: Mapping[bytes, bytes]
+    """The rows by their keys, without the marker."""
     marker: bytes | None
     read: int
     headers: Sequence[tuple[str, bytes]] = ()
     """Of the marker's record: the driver's own part."""
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """The rows, one by one: a list of a million would be as large as what they become."""
+        return itertools.starmap(Row, self.newest.items())
 
 
 Progress = Callable[[int, int], None]
@@ -70,7 +77,7 @@ async def read_newest(
     if now != end:
         raise Fenced(f"{topic} partition {partition} went from {end} to {now} while it was read")
     marker = newest.pop(MARKER_KEY, None)
-    return Restored([Row(key, value) for key, value in newest.items()], marker, read, headers)
+    return Restored(newest, marker, read, headers)
 
 
 class KafkaLog:

@@ -295,7 +295,7 @@ class Engine:
 
     async def _stood_still(self, seconds: float) -> None:
         logger.warning(
-            "this process stood still for %.1f s, longer than its session: opening all again",
+            "this process stood still for %.1f s, longer than its session: asking for its place",
             seconds,
         )
         await asyncio.gather(*(lane.stood_still() for lane in self._lanes))

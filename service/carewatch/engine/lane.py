@@ -1,19 +1,27 @@
 """One processor at work in this process: its group, its partitions, and what keeps them going.
 
-Four loops: one takes records in, one opens and closes partitions, one flushes them, one tells the
-group and the metrics where they are. A partition that fails is opened again; one whose stored
-state cannot be right is refused and left alone, with the reason, while the others go on.
+Four loops: one takes records in, one follows the assignments, one flushes each partition, one tells
+the group and the metrics where they are. Each partition is opened by a task of its own, so that a
+slow one holds up neither the others nor the next assignment. A partition that fails is opened
+again; one whose stored state cannot be right is refused and left alone, with the reason, while the
+others go on.
+
+A rebalance takes nothing back that is restored, or being restored: whatever comes back goes on
+where it was. That is safe since only fencing decides who writes: an owner in between has taken the
+transactional id, and what this one flushes then is refused. It is needed since on a busy machine
+rebalances may come faster than restores end, and nothing would ever be restored.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from aiokafka.errors import KafkaError
 
 from carewatch.domain.errors import Refused, Retryable
+from carewatch.engine.loops import Loops
 from carewatch.engine.observer import Observer
 from carewatch.engine.orders import Orders, Paused
 from carewatch.engine.partition import Partition, Timings
@@ -69,11 +77,12 @@ class Lane:
         self._timings = timings or Timings(flush=settings.flush_timeout_ms / 1000)
         self._partitions: dict[int, Partition] = {}
         self._flushers: dict[int, asyncio.Task[None]] = {}
+        self._openings: dict[int, asyncio.Task[None]] = {}
+        self._open_gate = asyncio.Semaphore(OPEN_AT_ONCE)
         self._retry: dict[int, float] = {}
+        self._rests: dict[int, float] = {}
         self._admitted: dict[int, int] = {}
-        self._tasks: list[asyncio.Task[None]] = []
-        self._ended: set[asyncio.Task[None]] = set()
-        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loops = Loops()
         self._group = group(self._on_revoke)
 
     @property
@@ -101,13 +110,16 @@ class Lane:
         self._orders.listen(self._heed)
         await self._group.start()
         for work in (self._take_in(), self._reconcile(), self._report()):
-            self._spawn(work)
+            self._loops.keep(work)
 
     async def stop(self) -> None:
         """Stops taking in, flushes, says where we are, leaves the group; in some seconds."""
-        await self._cancel(self._tasks)
-        await self._flush_before_leaving()
-        await self._cancel(list(self._flushers.values()))
+        await self._loops.stop()
+        opened = self._loops.cancel(self._openings.values())
+        late, _ = await asyncio.gather(self._flush_before_leaving(), opened)
+        for flush in late:
+            flush.cancel()
+        await self._loops.cancel(self._flushers.values())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self._group.commit(self._durable())
@@ -115,20 +127,27 @@ class Lane:
             self._group.stop(), *(partition.close() for partition in self._partitions.values())
         )
         self._partitions.clear()
-        if self._failure.done() and not self._failure.cancelled():
-            self._failure.exception()
+        self._loops.forget_failure()
 
     async def stood_still(self) -> None:
         """This process was stopped for longer than its session: others may have taken over.
 
-        Everything in memory is dropped; it comes back through a proof of membership.
+        Asks the group at once. Who is no member any more joins again, and what does not come back
+        is closed; what does has its state still. Whatever happened meanwhile, what it may write is
+        for the transactional id to say.
         """
-        await asyncio.gather(*(partition.drop() for partition in self._partitions.values()))
-        self._group.changed.set()
+        number = min(self.live, default=None)  # the group's answer is about the member
+        offset = None if number is None else self._partitions[number].durable_offset
+        if number is None or offset is None:
+            return
+        try:
+            await self._group.prove(number, offset)
+        except PASSING as error:
+            logger.info("%s: no longer a member, or nobody knows: %r", self.processor.name, error)
 
     async def failed(self) -> None:
         """Waits for a bug: raises it when one of the loops ends by an exception."""
-        await asyncio.shield(self._failure)
+        await self._loops.failed()
 
     # -- taking in -------------------------------------------------------------------------------
 
@@ -162,13 +181,7 @@ class Lane:
     # -- opening and closing ---------------------------------------------------------------------
 
     async def _reconcile(self) -> None:
-        gate = asyncio.Semaphore(OPEN_AT_ONCE)
         generation = self._group.generation
-
-        async def admit(number: int) -> None:
-            async with gate:
-                await self._admit(number)
-
         while True:
             await self._group.changed.wait()
             self._group.changed.clear()
@@ -180,57 +193,74 @@ class Lane:
                 self._observer.assigned(self.processor.name, assigned)
             gone = [number for number in self._partitions if number not in assigned]
             await asyncio.gather(*(self._give_up(number) for number in gone))
-            await asyncio.gather(*(admit(number) for number in sorted(assigned)))
-            if all(n in self.refused or n in self.live for n in assigned):
-                self.first_restore.set()
+            for number in sorted(assigned):
+                opening = self._openings.get(number)
+                if opening is None or opening.done():
+                    self._openings[number] = self._loops.spawn(self._admit(number))
+            self._note_restored()
 
     async def _admit(self, number: int) -> None:
-        """Opens a partition, or goes on with one that was given back."""
-        generation = self._group.generation
-        partition = self._partitions.get(number)
-        if partition is None:
-            context = PartitionContext(partition=number, partitions=self._counts)
-            partition = Partition(
-                processor=self.processor,
-                context=context,
-                producers=self._producers,
-                log=self._log,
-                group=self._group,
-                observer=self._observer,
-                orders=self._orders,
-                timings=self._timings,
-            )
-            self._partitions[number] = partition
-        try:
-            if self._admitted.get(number) == generation and (
-                partition.live or number in self.refused
-            ):
-                return
-            await self._rest_if_paused(partition)
-            if partition.live:
+        """Opens a partition, or goes on with one that was given back; until it is settled."""
+        partition = self._partitions.get(number) or self._partition(number)
+        self._partitions[number] = partition
+        await asyncio.sleep(self._rests.pop(number, 0))
+        while not self._settled(partition):
+            try:
+                await self._rest_if_paused(partition)
+                if not partition.live:
+                    self._admitted.pop(number, None)
+                    async with self._open_gate:
+                        await partition.open()
+                    continue  # somebody may have ordered something meanwhile
                 # Nobody owned it in between, or our next flush is fenced: state may be kept.
                 self._group.seek(number, partition.next_offset or 0)
+            except NotOwner:
+                if self._group.token(number) is None:
+                    return  # the next assignment says whose it is
+                # The group has forgotten us and we do not know it yet: we shall join anew.
+                await asyncio.sleep(RETRY_SECONDS)
+            except Refused as error:
+                self._admitted[number] = self._group.generation
+                self._refuse(number, error)
+            except PASSING as error:
+                await asyncio.sleep(self._wait_to_open(number, error))
             else:
-                await partition.open()
-        except NotOwner:
-            # The assignment that took it away wakes us; a probe that was refused is followed by
-            # a new join, which does so too.
-            logger.info("%s partition %s went elsewhere", self.processor.reads, number)
-            return
-        except Refused as error:
-            self._admitted[number] = generation
-            self._refuse(number, error)
-            return
-        except PASSING as error:
-            self._open_later(number, error)
-            return
-        self._admitted[number] = generation
+                self._work_on(partition)
+        self._note_restored()
+
+    def _partition(self, number: int) -> Partition:
+        return Partition(
+            processor=self.processor,
+            context=PartitionContext(partition=number, partitions=self._counts, in_slices=True),
+            producers=self._producers,
+            log=self._log,
+            group=self._group,
+            observer=self._observer,
+            orders=self._orders,
+            timings=self._timings,
+        )
+
+    def _settled(self, partition: Partition) -> bool:
+        """Whether this assignment of it was carried out: it works here, or was refused."""
+        number = partition.number
+        return self._admitted.get(number) == self._group.generation and (
+            partition.live or number in self.refused
+        )
+
+    def _work_on(self, partition: Partition) -> None:
+        number = partition.number
+        self._admitted[number] = self._group.generation
         if self.refused.pop(number, None) is not None:
             self._observer.stopped(self.processor.name, number, None)
         self._retry.pop(number, None)
         self._group.resume(number)
         if number not in self._flushers or self._flushers[number].done():
-            self._flushers[number] = self._spawn(self._flush_often(partition), keep=False)
+            self._flushers[number] = self._loops.spawn(self._flush_often(partition))
+
+    def _note_restored(self) -> None:
+        assigned = self._group.assigned
+        if assigned is not None and all(n in self.refused or n in self.live for n in assigned):
+            self.first_restore.set()
 
     def _refuse(self, number: int, error: Refused) -> None:
         self.refused[number] = str(error)
@@ -264,7 +294,8 @@ class Lane:
             f"carewatch state resume --stage {self.processor.name} --partition {partition.number}"
         )
 
-    def _open_later(self, number: int, error: BaseException) -> None:
+    def _wait_to_open(self, number: int, error: BaseException) -> float:
+        """After how many seconds a partition is opened again: longer each time, up to a limit."""
         wait = self._retry.get(number, RETRY_SECONDS)
         self._retry[number] = min(wait * 2, RETRY_MOST_SECONDS)
         logger.warning(
@@ -274,9 +305,13 @@ class Lane:
             wait,
             error,
         )
-        asyncio.get_running_loop().call_later(wait, self._group.changed.set)
+        return wait
 
     async def _give_up(self, number: int) -> None:
+        opening = self._openings.pop(number, None)
+        if opening is not None and not opening.done():
+            logger.info("%s partition %s went elsewhere", self.processor.reads, number)
+            await self._loops.cancel([opening])
         flusher = self._flushers.pop(number, None)
         partition = self._partitions.pop(number)
         if self.refused.pop(number, None) is not None:
@@ -284,7 +319,7 @@ class Lane:
         self._admitted.pop(number, None)
         await partition.close()
         if flusher is not None:
-            await self._cancel([flusher])
+            await self._loops.cancel([flusher])
 
     # -- flushing --------------------------------------------------------------------------------
 
@@ -303,25 +338,28 @@ class Lane:
                 return
             except PASSING as error:
                 self._group.pause(partition.number)
-                self._open_later(partition.number, error)
-                return
+                self._rests[partition.number] = self._wait_to_open(partition.number, error)
+                break
             await partition.until_told(interval)
         self._group.changed.set()
 
-    async def _flush_before_leaving(self) -> None:
-        """What is in memory becomes durable if it can within two seconds; else others redo it."""
+    async def _flush_before_leaving(self) -> "set[asyncio.Task[None]]":
+        """What is in memory becomes durable if it can within two seconds; else others redo it.
+
+        Returns the flushes that were late. They go on: to break one off would cost its partition
+        all that it has restored, and in a rebalance most partitions come back to where they were.
+        """
         flushes = [
-            asyncio.ensure_future(partition.flush(now=True))
+            asyncio.create_task(partition.flush(now=True))
             for partition in self._partitions.values()
             if partition.live
         ]
         if not flushes:
-            return
-        done, late = await asyncio.wait(flushes, timeout=REVOKE_SECONDS)
-        for flush in late:
-            flush.cancel()
-        for flush in done | late:
+            return set()
+        _, late = await asyncio.wait(flushes, timeout=REVOKE_SECONDS)
+        for flush in flushes:
             flush.add_done_callback(_note_flush)
+        return late
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -354,31 +392,7 @@ class Lane:
             if partition.durable_offset is not None
         }
 
-    def _spawn(self, work: Coroutine[Any, Any, None], *, keep: bool = True) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(self._on_end)
-        if keep:
-            self._tasks.append(task)
-        return task
 
-    async def _cancel(self, tasks: list[asyncio.Task[None]]) -> None:
-        self._ended.update(tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        self._ended.difference_update(tasks)
-
-    def _on_end(self, task: asyncio.Task[None]) -> None:
-        """A loop that ends by an error, or cancelled by anyone but us, is a bug: say so."""
-        if self._failure.done() or task in self._ended:
-            return
-        if task.cancelled():
-            self._failure.set_exception(RuntimeError(f"{task.get_name()} was cancelled"))
-        elif (error := task.exception()) is not None:
-            self._failure.set_exception(error)
-
-
-def _note_flush(flush: "asyncio.Future[None]") -> None:
+def _note_flush(flush: "asyncio.Task[None]") -> None:
     if not flush.cancelled() and (error := flush.exception()) is not None:
         logger.warning("the flush before leaving failed; it is done again elsewhere: %r", error)

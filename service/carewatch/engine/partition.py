@@ -14,7 +14,7 @@ committed has never happened.
 import asyncio
 import contextlib
 import logging
-from collections import defaultdict
+from bisect import bisect_left
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,15 +26,14 @@ from carewatch.engine.ports import (
     Fenced,
     Group,
     Log,
-    Message,
     NotOwner,
     ProducerFactory,
     TransactionalProducer,
 )
 from carewatch.engine.refusals import Refusals
-from carewatch.engine.tally import Driven, Tally, TooManyDead, driven_header
+from carewatch.engine.sends import sends_of
+from carewatch.engine.tally import Driven, Tally, TooManyDead
 from carewatch.processors.base import Flush, PartitionContext, Processor, Record, Stage
-from carewatch.wire.rows import MARKER_KEY
 
 logger = logging.getLogger(__name__)
 
@@ -132,30 +131,31 @@ class Partition:
         return self._live.durable if self._live else None
 
     async def open(self) -> None:
-        """Fences, restores and seeks; after it the partition is live.
+        """Fences and restores; after it the partition is live.
 
-        Raises Refused when the stored state cannot be right, NotOwner when the partition went
-        elsewhere meanwhile, Retryable and TimeoutError for the rest. Nothing of it is left then.
+        Its position is moved if the group counts it as ours at the end. In a rebalance it may not,
+        for a moment: whoever gives it back moves the position to `next_offset`.
+
+        Raises Refused when the stored state cannot be right, NotOwner when the partition is not
+        ours, Retryable and TimeoutError for the rest. Nothing of it is left then.
         """
         if self._live is not None:
             return
         started = asyncio.get_running_loop().time()
-        token = self._group.token(self.number)
-        self._still_owner(token)
+        self._owned()
         if self._proof is not None:
             # A worker that was frozen and wakes up would otherwise fence the rightful owner, and
             # the two could go on doing that to each other.
             await self._group.prove(self.number, self._proof)
-            self._still_owner(token)
         # Asked before the start, which waits until every commit that this offset may speak of is
         # visible: asked later, it could belong to an owner that has meanwhile taken over from us,
         # and the marker just read would look like a lost tail.
         committed = await self._group.committed(self.number)
+        self._owned()  # the last moment: from here on the former owner is fenced
         producer = self._producers(self.transactional_id)
         try:
             async with asyncio.timeout(self._timings.start):
                 await producer.start()
-            self._still_owner(token)
             restored = await read_newest(
                 self._log, self._processor.changelog, self.number, self._tell_progress
             )
@@ -167,8 +167,8 @@ class Partition:
             self._refusals.too_many_dead(driven.tally, next_offset)
             if restored.marker is None:
                 await self._first_marker(producer, stage, driven)
-            self._still_owner(token)
-            self._group.seek(self.number, next_offset)
+            if self._group.token(self.number) is not None:
+                self._group.seek(self.number, next_offset)
         except BaseException:
             await producer.close()
             raise
@@ -182,6 +182,8 @@ class Partition:
 
     async def feed(self, records: Sequence[Record], token: int | None) -> bool:
         """Hands records to the stage in slices of about 2 ms; waits while too much is undurable.
+
+        A record that the stage folds in slices is handed over again until it is through with it.
 
         `token` is the one under which they were fetched. False: ownership changed on the way, the
         partition failed, or too many could not be understood; the rest was dropped, and the
@@ -208,17 +210,19 @@ class Partition:
                 # A bug: what it left half done must never be flushed.
                 await self._fail(live, error)
                 raise
-            live.driven.tally.count(part, dead, self._processor.is_control)
-            live.newest = part[-1]
+            folded = part[: _below(part, live.stage.next_offset)]
+            if folded:
+                live.driven.tally.count(folded, dead, self._processor.is_control)
+                live.newest = folded[-1]
             if live.stage.told_until != told:
                 self._told.set()
             took = loop.time() - started
-            at += len(part)
-            live.fed += len(part)
-            self._observer.fed(self._processor.name, self.number, records=len(part))
+            at += len(folded)
+            live.fed += len(folded)
+            self._observer.fed(self._processor.name, self.number, records=len(folded))
             if took > _SLICE_SECONDS:
                 self._slice = max(_SLICE_LEAST, self._slice // 2)
-            elif took < _SLICE_SECONDS / 2 and len(part) == self._slice:
+            elif took < _SLICE_SECONDS / 2 and len(folded) == self._slice:
                 self._slice = min(_SLICE_MOST, self._slice * 2)
             await asyncio.sleep(0)
         return True
@@ -304,20 +308,9 @@ class Partition:
     async def _transaction(
         self, producer: TransactionalProducer, flush: Flush, driven: Driven
     ) -> None:
-        sends: dict[tuple[str, int], list[Message]] = defaultdict(list)
-        for output in flush.outputs:
-            number = driven.number(output.topic, output.partition)
-            headers = (
-                *output.headers,
-                ("position", f"{self.number}:{output.position}".encode()),
-                ("sequence", str(number).encode()),
-            )
-            sends[output.topic, output.partition].append(Message(output.key, output.value, headers))
-        rows = [Message(row.key, row.value) for row in flush.rows]
-        rows.append(Message(MARKER_KEY, flush.marker, (driven_header(driven),)))
         # Only this producer ever writes to this changelog partition: another one's open
         # transaction would hold the last stable offset below rows that we have committed.
-        sends[self._processor.changelog, self.number] = rows
+        sends = sends_of(flush, driven, self._processor.changelog, self.number)
         await producer.begin()
         stored: list[Awaitable[object]] = []
         for (topic, partition), messages in sends.items():
@@ -391,6 +384,13 @@ class Partition:
     def _lost(self, token: int | None) -> bool:
         return token is None or self._group.token(self.number) != token
 
-    def _still_owner(self, token: int | None) -> None:
-        if self._lost(token):
-            raise NotOwner(f"{self._processor.reads} partition {self.number} went elsewhere")
+    def _owned(self) -> None:
+        if self._group.token(self.number) is None:
+            raise NotOwner(f"{self._processor.reads} partition {self.number} is not ours")
+
+
+def _below(records: Sequence[Record], offset: int) -> int:
+    """How many of the records, which are in order, stand below an offset."""
+    if records[-1].offset < offset:
+        return len(records)
+    return bisect_left(records, offset, key=lambda record: record.offset)

@@ -22,9 +22,9 @@ class Refusals:
     def rows(self, restored: Restored, committed: int | None) -> None:
         """Rows and a group's offset both need a marker: without it, state was lost."""
         source, changelog = self._processor.reads, self._processor.changelog
-        if restored.marker is None and restored.rows:
+        if restored.marker is None and restored.newest:
             self._refuse(
-                f"{changelog} has {len(restored.rows)} rows but no marker",
+                f"{changelog} has {len(restored.newest)} rows but no marker",
                 f"restore {changelog} from a backup; or, to compute from the beginning again, "
                 "delete every care.state.* and results topic and the groups' offsets",
             )

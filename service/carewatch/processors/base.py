@@ -57,10 +57,15 @@ class Flush:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionContext:
-    """Where a processor works: its source partition and how many partitions each topic has."""
+    """Where a processor works: its source partition and how many partitions each topic has.
+
+    `in_slices`: the driver has other things to do meanwhile, and `on_records` is to come back from
+    a record that changes all of the state before it is through with it.
+    """
 
     partition: int
     partitions: Mapping[str, int] = field(default_factory=dict)
+    in_slices: bool = False
 
 
 class Stage(Protocol):
@@ -75,6 +80,10 @@ class Stage(Protocol):
     def on_records(self, records: Sequence[Record]) -> Sequence[int]:
         """Folds records in order. Offsets below the next one are ignored, gaps are legal.
 
+        A driver `in_slices` looks at `next_offset` afterwards: records from there on were not
+        folded, or not to the end, and are to be handed over again. Slices change no byte of the
+        outputs.
+
         Never raises for what a record contains: that becomes a dead letter among the outputs.
         Returns the offsets of those that did.
         """
@@ -82,6 +91,7 @@ class Stage(Protocol):
     def flush(self) -> Flush | None:
         """Hands over what changed since the last call, None when no record came since.
 
+        None also while a record is folded half, in slices: all of it becomes durable or nothing.
         Only hands over: flush boundaries change no byte of the outputs. The first call after a
         restore without a marker hands over at least the marker, records or not: the driver makes
         it durable before it reads anything, so that a lost changelog can be told from a new one.

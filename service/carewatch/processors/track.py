@@ -6,7 +6,7 @@ and every partition of `care.partials` is told the clock: so what is published, 
 on the log alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from carewatch import __version__
@@ -20,21 +20,21 @@ from carewatch.processors import memories, stage_panes
 from carewatch.processors import track_rows as rows
 from carewatch.processors.base import Flush, Output, PartitionContext, Processor, Record, Row
 from carewatch.processors.conversation_rows import is_row_key, read_key, row_key
-from carewatch.processors.dead_letters import dead_letter
 from carewatch.processors.memories import Memories
 from carewatch.processors.seen import Seen, digest
-from carewatch.processors.stage_panes import clocks_to_merge, to_merge
+from carewatch.processors.stage_panes import to_merge
 from carewatch.processors.timers import Timers
-from carewatch.processors.to_customers import clocks_to_customers, to_customer
+from carewatch.processors.to_customers import to_customer
 from carewatch.processors.track_panes import NONE, STAGE, TrackPanes
-from carewatch.processors.track_results import results
-from carewatch.wire import customers, partials, topics
-from carewatch.wire.envelope import CONTENT_TYPE
+from carewatch.processors.track_results import clocks, late, results, unreadable
+from carewatch.wire import customers, topics
 from carewatch.wire.events import Arrived, Gate, Published, Ticked, decode_book, decode_event
-from carewatch.wire.partials import ClockRecord
-from carewatch.wire.results import encode_late
 from carewatch.wire.rows import unseal
 from carewatch.wire.unreadable import UNREADABLE
+
+SLICE: Final = 16
+"""So many conversations a slice: some milliseconds, while a tick or a rulebook may change them all.
+"""
 
 
 class Track:
@@ -56,6 +56,10 @@ class Track:
         self._timers = Timers()
         self._panes = TrackPanes(context.partition)
         self._outputs: list[Output] = []
+        self._rows: dict[bytes, bytes | None] = {}
+        self._in_slices = context.in_slices
+        self._underway: Iterator[None] | None = None
+        self._told = 0
 
     @property
     def next_offset(self) -> int:
@@ -71,7 +75,7 @@ class Track:
     @property
     def told_until(self) -> int:
         """The last clock at which panes were told."""
-        return self._tick
+        return self._told
 
     @property
     def notice(self) -> str | None:
@@ -88,22 +92,21 @@ class Track:
                 decoded = rows.decode_marker(marker)
                 self._next = self._flushed = decoded.next_offset
                 self._log_clock, self._tick = decoded.log_clock, decoded.tick
+                self._told = self._tick
                 closed_before = decoded.closed_before
-            conversations: list[Row] = []
             for row in rows_:
                 at = row.key
                 if row.value is None:
                     continue
                 if is_row_key(at):
-                    conversations.append(row)
+                    self._memories.restore(at, row.value)
                 else:
                     self._restore_row(at, row.value)
             self._seen.restored()
             self._panes.use(self._books)
             self._panes.restored(self._tick, closed_before)
-            for at, value in conversations:
-                self._restore_conversation(at, value or b"")
-            self._memories.restored()
+            for at in self._memories.rejoining():
+                self._rejoin(at)
             self._panes.rejoined()
         except (InvalidRecord, *UNREADABLE) as error:
             raise Refused(
@@ -118,28 +121,22 @@ class Track:
         for record in records:
             if record.offset < self._next:
                 continue
+            if self._underway is None:
+                self._position = record.offset
+                try:
+                    self._underway = self._begin(record)
+                except InvalidRecord as error:
+                    self._dead(record, error.reason)
+                    dead.append(record.offset)
+            if self._underway is not None and not self._went_on(self._underway):
+                break
+            self._underway = None
             self._next = record.offset + 1
-            self._position = record.offset
-            try:
-                decoded = decode_event(record.key, record.value)
-            except InvalidRecord as error:
-                self._dead(record, error.reason)
-                dead.append(record.offset)
-                continue
-            match decoded:
-                case Arrived():
-                    self._on_event(decoded, record)
-                case Ticked():
-                    self._on_tick(decoded.at)
-                case Published():
-                    self._on_rulebook(decoded)
-                case Gate():
-                    self._on_gate(decoded)
         return dead
 
     def flush(self) -> Flush | None:
         """Hands over rows, marker and outputs; None when no record came since the last call."""
-        if self._next == self._flushed:
+        if self._next == self._flushed or self._underway is not None:
             return None
         outputs, self._outputs = self._outputs, []
         self._flushed = self._next
@@ -155,6 +152,32 @@ class Track:
         return [self._memories.known(place) for place in sorted(self._memories) if place[1] == key]
 
     # --- what comes in -------------------------------------------------------------------------
+
+    def _begin(self, record: Record) -> Iterator[None] | None:
+        """Folds a record, or returns the slices in which it is to be folded.
+
+        Raises InvalidRecord before anything has changed.
+        """
+        decoded = decode_event(record.key, record.value)
+        match decoded:
+            case Arrived():
+                self._on_event(decoded, record)
+            case Ticked():
+                return self._on_tick(decoded.at)
+            case Published():
+                return self._on_rulebook(decoded)
+            case Gate():
+                self._on_gate(decoded)
+        return None
+
+    def _went_on(self, underway: Iterator[None]) -> bool:
+        """Takes the next slice, or all of them; whether it was the last."""
+        for _ in underway:
+            if self._in_slices:
+                # What has changed is packed now: later it would be too much at once.
+                self._rows.update(self._memories.take_rows())
+                return False
+        return True
 
     def _on_event(self, arrived: Arrived, record: Record) -> None:
         key = (arrived.tenant, arrived.key)
@@ -195,22 +218,27 @@ class Track:
         """Ids that arrived before this instant of the log clock are forgotten (R2)."""
         return self._log_clock - self._books.at(self._log_clock).duplicates_within_ms
 
-    def _on_tick(self, at: int) -> None:
+    def _on_tick(self, at: int) -> Iterator[None]:
         if at < self._tick:
             return  # from a second ticker that lags: it does no harm
         self._tick = at
         self._log_clock = max(self._log_clock, at)
         self._panes.advance(at)
-        for key in self._timers.take_due(at):
-            memory = self._memories.known(key)
-            before = self._memories.stands_in(memory)
-            clock = max(at, memory.recorded)
-            self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
+        due = self._timers.take_due(at)
+        for start in range(0, len(due), SLICE):
+            if start:
+                yield
+            for key in due[start : start + SLICE]:
+                memory = self._memories.known(key)
+                before = self._memories.stands_in(memory)
+                clock = max(at, memory.recorded)
+                self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
         self._publish()
+        self._told = at
         self._panes.close(at)
         self._seen.forget(self._remembers_since())
 
-    def _on_rulebook(self, published: Published) -> None:
+    def _on_rulebook(self, published: Published) -> Iterator[None]:
         book = published.book
         old = self._books
         new = old.with_book(book)
@@ -222,16 +250,18 @@ class Track:
             book.hash, book.effective_at, published.document
         )
         cause = f"rulebook@{book.number}"
-        for key in self._memories:
-            memory = self._memories.known(key)
-            folded = memory.state.last_order[0] if memory.state.last_order else 0
-            clock = max(self._tick, memory.recorded)
-            if max(clock, folded) >= book.effective_at:
-                before = self._memories.stands_in(memory)
-                changes = ledger.rederive(memory, clock, old, new, cause)
-                self._changed(memory, before, changes, clock)
-            else:
-                self._timers.set(row_key(key), memory.next_timer(new))
+        for some in self._memories.in_slices(SLICE):
+            for key in some:
+                memory = self._memories.known(key)
+                folded = memory.state.last_order[0] if memory.state.last_order else 0
+                clock = max(self._tick, memory.recorded)
+                if max(clock, folded) >= book.effective_at:
+                    before = self._memories.stands_in(memory)
+                    changes = ledger.rederive(memory, clock, old, new, cause)
+                    self._changed(memory, before, changes, clock)
+                else:
+                    self._timers.set(row_key(key), memory.next_timer(new))
+            yield
 
     def _on_gate(self, gate: Gate) -> None:
         if _version(gate.minimum) > _version(__version__):
@@ -278,48 +308,26 @@ class Track:
 
     def _late(self, arrived: Arrived, record: Record, reason: str) -> None:
         self._panes.count("late_events", arrived.tenant, arrived.channel, arrived.recorded)
-        value = encode_late(
-            arrived.tenant, arrived.identity[1], arrived.recorded, reason, record.value or b"null"
-        )
-        key, headers = arrived.key.encode(), (CONTENT_TYPE,)
-        self._outputs.append(
-            Output(topics.LATE, self._partition, key, value, self._position, headers)
-        )
+        self._outputs.append(late(arrived, record, reason, partition=self._partition))
 
     def _dead(self, record: Record, reason: str) -> None:
         self._panes.count("dead_events", NONE, NONE, self._log_clock)
-        letter = dead_letter(
-            record, reason, stage=STAGE, source=topics.EVENTS, partition=self._partition
-        )
-        # What is too large stays where it is: the headers say where.
-        value = b"" if reason == "too_large" else record.value
-        self._outputs.append(letter._replace(key=None, value=value))
+        self._outputs.append(unreadable(record, reason, partition=self._partition))
 
     def _publish(self) -> None:
         """The panes that changed, each to where its series stands; the clock to everywhere."""
         self._outputs += [
             to_merge(partial, self._targets) for partial in self._panes.publish(self._position)
         ]
-        told = customers.Clock(
-            version=customers.VERSION,
+        self._outputs += clocks(
             partition=self._partition,
             sources=self._sources,
+            targets=self._targets,
             position=self._position,
-            clock=self._log_clock,
+            log_clock=self._log_clock,
             tick=self._tick,
             max_lateness_ms=self._panes.max_lateness_ms,
         )
-        self._outputs += clocks_to_customers(told, self._sources)
-        clock = ClockRecord(
-            version=partials.VERSION,
-            stage=STAGE,
-            partition=self._partition,
-            sources=self._sources,
-            position=self._position,
-            clock=self._log_clock,
-            tick=self._tick,
-        )
-        self._outputs += clocks_to_merge(clock, self._targets)
 
     # --- rows ----------------------------------------------------------------------------------
 
@@ -346,9 +354,9 @@ class Track:
             case other:
                 raise InvalidRecord("row_version", f"a row of kind {other!r}")
 
-    def _restore_conversation(self, name: bytes, row: bytes) -> None:
-        """After all other rows: what is to happen to it depends on rulebooks and the tick."""
-        head = self._memories.restore(name, row)
+    def _rejoin(self, name: bytes) -> None:
+        """After all rows: what is to happen to a conversation depends on rulebooks and the tick."""
+        head = self._memories.rejoin(name)
         if head is None:
             return
         key, timer = read_key(name), head.timer
@@ -359,7 +367,9 @@ class Track:
 
     def _take_rows(self) -> list[Row]:
         """What changed since the last flush, in a fixed order."""
-        out = list(self._memories.take_rows())
+        packed, self._rows = self._rows, {}
+        packed.update(self._memories.take_rows())
+        out = [Row(key, value) for key, value in packed.items()]
         out += [
             Row(rows.ids_key(block), None if ids is None else rows.encode_ids(ids))
             for block, ids in self._seen.take_rows()

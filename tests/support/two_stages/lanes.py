@@ -201,8 +201,8 @@ class NeverSeeksBack(Lane):
 class NeverOpensAgain(Lane):
     """Takes the first failure of a partition for its end."""
 
-    def _open_later(self, number: int, error: BaseException) -> None:
-        pass
+    def _wait_to_open(self, number: int, error: BaseException) -> float:
+        return 1_000_000.0
 
 
 class NeverSeeksBackWorker(LaneWorker):
