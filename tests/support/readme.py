@@ -108,7 +108,7 @@ def processes_of_the_readme(folder: Path) -> Iterator[Terminal]:
                 )  # fmt: skip
             lasting.append(process)
             if name == "broker":
-                _until_it_says("Kafka ", folder / "broker.log", process)
+                _until_it_says("Ctrl-C stops it", folder / "broker.log", process)
         for name, port in ready.items():
             _until_ready(port, folder / f"{name}.log")
         yield terminal
