@@ -79,3 +79,14 @@ def test_a_deleted_step_counts_no_more() -> None:
 
     assert not {"bot_messages", "fallback_rate"} & counted.keys()
     assert counted["bot_sessions"] == {(): 1}
+
+
+@pytest.mark.parametrize("kind", ["conversation.opened", "conversation.status_changed"])
+def test_a_conversation_that_begins_with_the_bot_waits_for_nobody(kind: str) -> None:
+    """Chatwoot says of a new conversation that a bot has it; people need not work on it (R21)."""
+    begun = event(kind, 0, id_="o1", actor="system", lifecycle={"to": "bot"})
+
+    counted = told([begun, message(1000, id_="m1"), RESOLVED])
+
+    assert "closed_without_reply" not in counted
+    assert "queue_offered" not in counted

@@ -70,7 +70,9 @@ class Message(_Event, frozen=True, tag=1, kw_only=True):
 
 
 class Opened(_Event, frozen=True, tag=2, kw_only=True):
-    """The source says that a conversation was opened."""
+    """The source says that a conversation was opened, and in which state, if it says that."""
+
+    to: str | None = None
 
 
 class StatusChanged(_Event, frozen=True, tag=3, kw_only=True):

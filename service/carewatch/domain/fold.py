@@ -159,6 +159,8 @@ def _apply(step: Step, event: Event) -> None:
             messages.write(step, event)
         case Opened():
             step.state.has_lifecycle = True
+            if step.state.session is None and event.to in OPENING_STATES:
+                _enter(step, event.to, agent=None, from_bot=False)
             sessions.open_session(step, by=None)
         case StatusChanged():
             _status(step, event)
@@ -217,15 +219,8 @@ def _status(step: Step, event: StatusChanged) -> None:
     if state.session is not None:
         handling.acted(step, state.session, event.agent)
     if to in OPENING_STATES:
-        handling.acted(step, sessions.open_session(step, by=None), event.agent)
-        sessions.change_state(step, to)
-        obligations.state_changed(step, to)
-        if to == "bot":
-            sessions.bot_takes(step)
-        elif to in ("queued", "open") and (
-            was == "bot" if event.from_bot is None else event.from_bot
-        ):
-            _handed_off(step, to_people=True)
+        from_bot = was == "bot" if event.from_bot is None else event.from_bot
+        _enter(step, to, agent=event.agent, from_bot=from_bot)
     elif state.session is None:
         if not (to == "closed" and sessions.close_resolved(step, event.reason)):
             step.count_event("ignored_events")
@@ -245,6 +240,17 @@ def _status(step: Step, event: StatusChanged) -> None:
         state.status = to
     elif to == "deleted":
         sessions.end_session(step, "deleted", by_customer=event.by_customer)
+
+
+def _enter(step: Step, to: str, *, agent: str | None, from_bot: bool) -> None:
+    """A state in which a session is open: it opens, if there is none (R12, R21)."""
+    handling.acted(step, sessions.open_session(step, by=None), agent)
+    sessions.change_state(step, to)
+    obligations.state_changed(step, to)
+    if to == "bot":
+        sessions.bot_takes(step)
+    elif to in ("queued", "open") and from_bot:
+        _handed_off(step, to_people=True)
 
 
 def _assigned(step: Step, event: Assigned) -> None:

@@ -92,8 +92,13 @@ class Story(Calling):
                     self._noted(told)
                 case "care.conversation.opened":
                     self._lifecycle = True
-                    if self.session is None:
-                        self._open(told.event.section("lifecycle").get("to", "open"))
+                    if (
+                        self.session is None
+                        and told.event.section("lifecycle").get("to") in OPENING
+                    ):
+                        self._status_changed(told)
+                    elif self.session is None:
+                        self._open("open")
                 case "care.conversation.status_changed":
                     self._status_changed(told)
                 case "care.conversation.assigned":

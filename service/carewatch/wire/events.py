@@ -209,7 +209,7 @@ def _event(envelope: Envelope, data: Data, at: int, recorded: int) -> Event | No
         case "care.message.created":
             return _message(data, head)
         case "care.conversation.opened":
-            return events.Opened(**head)
+            return events.Opened(to=None if data.lifecycle is None else data.lifecycle.to, **head)
         case "care.conversation.status_changed":
             lifecycle = data.lifecycle
             assert lifecycle is not None  # noqa: S101 - decode_envelope has checked it
