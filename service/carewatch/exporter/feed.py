@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from carewatch.domain.board import Board
 from carewatch.domain.errors import InvalidRecord, Refused, Retryable
+from carewatch.engine.closing import close_consumer
 from carewatch.engine.cluster import partition_counts
 from carewatch.engine.stable import StableOffsets
 from carewatch.exporter.shown import View
@@ -27,7 +28,8 @@ logger = logging.getLogger(__name__)
 
 _TOPICS: Final = (topics.METRICS, topics.RULEBOOKS)
 _RETRY_S: Final = 1.0
-_BATCH: Final = 2_000
+_BATCH: Final = 250
+"""Records that are folded at a stretch: more would be felt by whoever is answered meanwhile."""
 
 
 class Feed:
@@ -105,6 +107,8 @@ class Feed:
                 for records in fetched.values():
                     for record in records:
                         self._fold(board, record)
+                # With records at hand nothing in here waits: everybody else would, for all of them.
+                await asyncio.sleep(0)
                 await self._look_at_offsets(consumer, partitions)
                 if self._board is not board and await self._reached(consumer, ends):
                     self._board = board
@@ -115,7 +119,7 @@ class Feed:
                     for tell in self._told:
                         tell()
         finally:
-            await consumer.stop()
+            await close_consumer(consumer)
 
     async def _reached(
         self, consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
