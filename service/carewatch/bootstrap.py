@@ -29,7 +29,7 @@ from carewatch.gateway.spool import Spool
 from carewatch.processors import PROCESSORS
 from carewatch.settings import Settings
 from carewatch.wall.routes import wall_routes
-from carewatch.wall.view import build_view
+from carewatch.wall.view import Wall
 from carewatch.wire import topics
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def build_board(settings: Settings, clock: Clock) -> BoardServer:
         settings.board,
         feed=Feed(kafka_options(settings.kafka), tenants=tenants),
         clock=clock,
-        message=build_view,
+        message=Wall().build_view,
         routes=wall_routes(),
         registry=CollectorRegistry(),
     )

@@ -15,7 +15,7 @@ from carewatch.exporter.feed import fold_point
 from carewatch.exporter.showing import Showing
 from carewatch.exporter.shown import View
 from carewatch.exporter.text import Text
-from carewatch.wall.view import build_view
+from carewatch.wall.view import Wall
 from carewatch.wire import topics
 from support.boards import sample_outputs
 from support.partial_log import T0
@@ -77,7 +77,7 @@ def shown(board: Board) -> bytes:
     """The page; the JSON and the wall's message are made, too."""
     snapshot = board.snapshot()
     encode_document(board_document(snapshot, now=T0))
-    orjson.dumps(build_view(snapshot, T0, {}))
+    orjson.dumps(Wall().build_view(snapshot, T0, {}))
     families = Showing().families(View(snapshot=snapshot, tenants=("acme",)))
     return b"".join(Text().write(families, openmetrics=False))
 

@@ -4,7 +4,7 @@ A `Book` is one published rulebook, compiled; `Books` are all of them in order o
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -170,6 +170,12 @@ class Book:
             if options.priority == "ignore":
                 priority = running.priority
         return found.promises.get((target, priority))
+
+    def in_force(self, at: int) -> Iterator[tuple[Policy, Mapping[tuple[Target, str], Promise]]]:
+        """Every policy in force, by order, with its promises by target and priority."""
+        era = bisect_right(self._eras, at) - 1
+        for compiled in self._in_force[era] if era >= 0 else ():
+            yield compiled.policy, compiled.promises
 
     def _first_match(self, at: int, subject: Subject) -> _Compiled | None:
         era = bisect_right(self._eras, at) - 1

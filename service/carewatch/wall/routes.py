@@ -1,4 +1,4 @@
-"""The wall's routes: one page with its script and style, all from here, nothing from elsewhere."""
+"""The wall's routes: a page with its scripts and styles, all from here, nothing from elsewhere."""
 
 from hashlib import sha256
 from importlib.resources import files
@@ -15,10 +15,15 @@ _HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 
+_SCRIPTS: Final = ("wall", "address", "dom", "format", "panels", "spark", "stream", "tiles")
+"""The modules of the page, the one that starts it first."""
+
 _FILES: Final = (
     ("/wall", "page.html", "text/html"),
-    ("/wall/wall.js", "wall.js", "text/javascript"),
     ("/wall/wall.css", "wall.css", "text/css"),
+    *((f"/wall/{name}.js", f"{name}.js", "text/javascript") for name in _SCRIPTS),
+    ("/wall/vendor/uPlot.min.css", "vendor/uPlot.min.css", "text/css"),
+    ("/wall/vendor/uPlot.iife.min.js", "vendor/uPlot.iife.min.js", "text/javascript"),
 )
 
 

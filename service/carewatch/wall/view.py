@@ -1,124 +1,114 @@
-"""What the wall shows: one message a second, made of the board.
+"""What the wall is told each second: one view of one place, whole.
 
-Figures are net (a withdrawn result is taken off), added over tenants, queues and priorities.
-Response times are those of the current UTC hour, since the beginning where it has none.
+Values are integers with units and instants RFC 3339 text; how they are written is the page's
+business, which knows the viewer's language.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
+from threading import Lock
 
 from carewatch import __version__
 from carewatch.domain.board import Snapshot
-from carewatch.domain.metric import BASE_LABELS
-from carewatch.domain.metrics import BY_ID
-from carewatch.domain.points import Moment, Point, Spread, Tally, add_spreads
 from carewatch.domain.times import format_time
+from carewatch.wall.asked import Place, place_of
+from carewatch.wall.figures import Windows, places_of
+from carewatch.wall.promised import Promises
+from carewatch.wall.scene import Scene
+from carewatch.wall.trends import Lines, Memory
+from carewatch.wall.views import GAUGES, view_named
+from carewatch.wall.views.age import STALE_MS
 
-STALE_MS = 5_000
-"""Results older than this are called stale: a wall that stood still must not look alive."""
 
+class Wall:
+    """Makes the messages of one board, and remembers what the board forgets.
 
-@dataclass(frozen=True, slots=True)
-class _Points:
-    """The points of one tile: by metric, for a window."""
+    The board knows who waits now, but not who waited half an hour ago: that is noted with every
+    message, so the trends of present states begin when somebody first looks at a wall.
+    """
 
-    by_window: dict[tuple[str, str], list[Point]]
+    def __init__(self) -> None:
+        self._windows = Windows()
+        self._lines = Lines(self._windows)
+        self._memory = Memory(GAUGES)
+        self._promises = Promises(0, None)
+        self._rulebook = 0
+        self._turn = Lock()
 
-    def of(self, metric: str, window: str) -> list[Point]:
-        return self.by_window.get((metric, window), [])
+    def build_view(
+        self, snapshot: Snapshot, now: int, asked: Mapping[str, str]
+    ) -> dict[str, object]:
+        """The message for those who asked for a `view`, a `tenant` and a `channel`, in plain JSON.
 
-    def count(self, metric: str, window: str, **picks: str) -> int:
-        return sum(
-            point.value.value
-            for point in self.of(metric, window)
-            if isinstance(point.value, Tally) and _has(point, picks)
-        )
-
-    def least(self, metric: str) -> int | None:
-        return min(
-            (
-                point.value.at
-                for point in self.of(metric, "now")
-                if isinstance(point.value, Moment) and point.value.at is not None
-            ),
-            default=None,
-        )
-
-    def spread(self, metric: str, **picks: str) -> dict[str, object]:
-        """Percentiles of the current hour, else since the beginning; `window` says which."""
-        hour, ever = (
-            add_spreads(
-                point.value
-                for point in self.of(metric, window)
-                if isinstance(point.value, Spread) and _has(point, picks)
-            )
-            for window in ("1h", "total")
-        )
-        spread, window = (hour, "1h") if hour.count > 0 else (ever, "total")
+        `now` is in milliseconds. Raises ValueError for a view that there is none of. May be called
+        from several threads.
+        """
+        view = view_named(asked.get("view", ""))
+        place = place_of(asked)
+        with self._turn:
+            whole = self._look(snapshot, now)
+            scene = replace(whole, place=place)
+            board = view.board(scene)
+            tenants = sorted({tenant for tenant, _ in whole.everybody})
+            channels = whole.channels()
+        watermark = scene.watermark
+        age = None if watermark is None else max(0, now - watermark)
         return {
-            "window": window,
-            "count": spread.count,
-            "p50_ms": spread.p50,
-            "p90_ms": spread.p90,
+            "generated_at": format_time(now),
+            "version": __version__,
+            "watermark": None if watermark is None else format_time(watermark),
+            "age_ms": age,
+            "stale": age is None or age > STALE_MS,
+            "stale_after_ms": STALE_MS,
+            "rulebook": snapshot.number or None,
+            "view": view.name,
+            "title": view.title,
+            "tenant": place.tenant,
+            "channel": place.channel,
+            "tenants": tenants,
+            "channels": channels,
+            "notice": _notice(scene, tenants, channels),
+            "tiles": [tile.message() for tile in board.tiles],
+            "panels": [panel.message() for panel in board.panels],
         }
 
-
-def build_view(snapshot: Snapshot, now: int, _asked: Mapping[str, str]) -> dict[str, object]:
-    """The wall's message; instants as RFC 3339 text, ages and durations in milliseconds.
-
-    It says all of it to everybody, whatever was asked for.
-    """
-    hour, recent = snapshot.newest("1h")
-    current = recent if hour is not None and _covers(hour, snapshot.data_at) else []
-    everything = [*snapshot.points("now"), *snapshot.points("total"), *current]
-    business = [point for point in everything if BY_ID[point.metric].labels != ("partition",)]
-    channels = sorted({point.labels[1] for point in business} - {"none"})
-    watermark = snapshot.watermark
-    age = None if watermark is None else max(0, now - watermark)
-    return {
-        "generated_at": format_time(now),
-        "version": __version__,
-        "watermark": None if watermark is None else format_time(watermark),
-        "age_ms": age,
-        "stale": age is None or age > STALE_MS,
-        "rulebook": snapshot.number or None,
-        "all": _tile(business, now),
-        "channels": [
-            {
-                "channel": channel,
-                **_tile([p for p in business if p.labels[1] == channel], now),
-            }
-            for channel in channels
-        ],
-    }
+    def _look(self, snapshot: Snapshot, now: int) -> Scene:
+        """All of the snapshot."""
+        self._windows.take(snapshot)
+        if snapshot.number != self._rulebook:
+            self._rulebook = snapshot.number
+            self._promises = Promises(snapshot.number, snapshot.rulebook)
+        watermark = snapshot.watermark
+        age = None if watermark is None else max(0, now - watermark)
+        fresh = age is not None and age <= STALE_MS
+        present = self._windows.index("now", None)
+        self._memory.take(now, present, age, fresh=fresh)
+        return Scene(
+            snapshot=snapshot,
+            now=now,
+            place=Place(),
+            watermark=watermark,
+            everybody=places_of(present),
+            windows=self._windows,
+            lines=self._lines,
+            memory=self._memory,
+            promises=self._promises,
+        )
 
 
-def _tile(points: Iterable[Point], now: int) -> dict[str, object]:
-    by_window: dict[tuple[str, str], list[Point]] = {}
-    for point in points:
-        by_window.setdefault((point.metric, point.window), []).append(point)
-    shown = _Points(by_window)
-    oldest = shown.least("oldest_unanswered")
-    return {
-        "waiting": shown.count("waiting_conversations", "now"),
-        "oldest_at": None if oldest is None else format_time(oldest),
-        "oldest_ms": None if oldest is None else max(0, now - oldest),
-        "queued": shown.count("queue_length", "now"),
-        "at_risk": shown.count("sla_at_risk_conversations", "now"),
-        "breached_open": shown.count("sla_breached_open_conversations", "now"),
-        "breaches": shown.count("sla_breaches", "total"),
-        "evaluations": shown.count("sla_evaluations", "total"),
-        "received": shown.count("messages", "total", direction="inbound"),
-        "opened": shown.count("conversations", "total", transition="opened"),
-        "first_response": shown.spread("first_response_time"),
-        "queue_wait": shown.spread("queue_wait_time", outcome="answered"),
-    }
+def _notice(scene: Scene, tenants: list[str], channels: list[str]) -> str | None:
+    """Why there is less to see than somebody may expect; None when all is as usual."""
+    place = scene.place
+    if scene.watermark is None:
+        return None
+    if place.tenant is not None and place.tenant not in tenants:
+        return f"Nothing was heard of the tenant {place.tenant!r}; known: {_names(tenants)}."
+    if place.channel is not None and place.channel not in channels:
+        return f"Nothing was heard on the channel {place.channel!r}; known: {_names(channels)}."
+    if not scene.snapshot.number:
+        return "No rulebook was published yet, so nothing is promised: carewatch rulebook publish."
+    return None
 
 
-def _has(point: Point, picks: dict[str, str]) -> bool:
-    own = dict(zip(BY_ID[point.metric].labels, point.labels[len(BASE_LABELS) :], strict=True))
-    return all(own[name] == value for name, value in picks.items())
-
-
-def _covers(hour: int, data_at: int | None) -> bool:
-    return data_at is not None and data_at - hour < 3_600_000
+def _names(known: list[str]) -> str:
+    return ", ".join(known) or "none"
