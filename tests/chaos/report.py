@@ -4,6 +4,7 @@ import asyncio
 import platform
 import subprocess
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from carewatch.domain.metric import ROLLING
 from carewatch.local import comparison
 from carewatch.wire import topics
 from support.deployment import Deployment
-from support.verdicts import Ran, net, newest, repeated, verified
+from support.verdicts import Ran, last_tick, net, newest, repeated, verified, written_after
 
 EXAMPLES: Final = 5
 
@@ -111,19 +112,23 @@ class Report:
         for name in (topics.FACTS, topics.SLA):
             self.differences[f"{name} twice"] = repeated(ran.records[name])[:EXAMPLES]
             self.differences[name] = _different(net(ran.records[name]), net(ran.replayed[name]))
-        found, wanted = newest(ran.records[topics.METRICS]), newest(ran.replayed[topics.METRICS])
-        self.differences[topics.METRICS] = _different(*of_one_minute(found, wanted))
+        metrics, replayed = ran.records[topics.METRICS], ran.replayed[topics.METRICS]
+        until = last_tick(ran.records[topics.EVENTS])
+        newer = written_after(metrics, until) | written_after(replayed, until)
+        self.differences[topics.METRICS] = _different(
+            *of_one_moment(newest(metrics), newest(replayed), newer)
+        )
 
 
 Points = dict[bytes | None, dict[str, Any]]
 
 
-def of_one_minute(found: Points, wanted: Points) -> tuple[Points, Points]:
-    """Both without the rolling windows that the one shows for another minute than the other.
-
-    The topics are read one after the other, and on a busy machine a minute may pass in between.
+def of_one_moment(found: Points, wanted: Points, newer: Set[bytes | None]) -> tuple[Points, Points]:
+    """Both without what moved on while the topics were read, one after the other: `newer` series,
+    in which a timer has counted something since, and the rolling windows that the one shows for
+    another minute than the other.
     """
-    moved = {
+    moved = newer | {
         key
         for key in found.keys() & wanted.keys()
         if found[key]["window"] in ROLLING and found[key].get("end") != wanted[key].get("end")

@@ -165,10 +165,8 @@ class Deployment:
         board = await _said(f"{self.board_url}/api/v1/board")
         beats = json.loads(board)["heartbeats"] if board.startswith("{") else board
         told.append(f"board {beats}")
-        for worker in self._workers:
-            if worker.child.running:
-                told.append(f"{worker.child.name} {await _said(f'{worker.url}/readyz')}")
-        return told
+        running = [one for one in self._workers if one.child.running]
+        return told + [f"{one.child.name} {await _said(f'{one.url}/readyz')}" for one in running]
 
     async def _spooled(self) -> bool:
         """Whether events wait on the gateway's disk for Kafka."""

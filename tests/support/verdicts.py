@@ -11,6 +11,7 @@ from typing import Any
 
 from carewatch.domain.metric import Kind
 from carewatch.domain.metrics import BY_ID
+from carewatch.domain.times import parse_time
 from carewatch.processors.base import Output
 from carewatch.processors.replay import Replay
 from carewatch.wire import topics
@@ -129,3 +130,28 @@ def newest(records: Iterable[Stored | Output]) -> dict[bytes | None, Result]:
             if BY_ID[data["metric"]].kind is Kind.AGES:
                 del points[record.key]["classic"]
     return points
+
+
+def last_tick(records: Iterable[Stored]) -> int:
+    """Until when every partition's clock has come, by the ticks among some records."""
+    ticks: dict[int, int] = {}
+    for record in records:
+        document = json.loads(record.value or b"{}")
+        if document.get("type") == "care.tick":
+            at = parse_time(document["recordedtime"])
+            ticks[record.partition] = max(at, ticks.get(record.partition, at))
+    return min(ticks.values())
+
+
+def written_after(records: Iterable[Stored | Output], instant: int) -> set[bytes | None]:
+    """The series of which a point says more than was known at an instant of the log.
+
+    But for ages, which are written every second, whether or not their count has changed.
+    """
+    documents = ((record.key, json.loads(record.value)) for record in records if record.value)
+    return {
+        key
+        for key, document in documents
+        if parse_time(document["time"]) > instant
+        and BY_ID[document["data"]["metric"]].kind is not Kind.AGES
+    }
