@@ -4,7 +4,6 @@ import asyncio
 import platform
 import subprocess
 from collections import Counter
-from collections.abc import Set
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -123,7 +122,7 @@ class Report:
 Points = dict[bytes | None, dict[str, Any]]
 
 
-def of_one_moment(found: Points, wanted: Points, newer: Set[bytes | None]) -> tuple[Points, Points]:
+def of_one_moment(found: Points, wanted: Points, newer: set[bytes | None]) -> tuple[Points, Points]:
     """Both without what moved on while the topics were read, one after the other: `newer` series,
     in which a timer has counted something since, and the rolling windows that the one shows for
     another minute than the other.
