@@ -22,7 +22,8 @@ import orjson
 
 from carewatch.domain import ledger
 from carewatch.domain.facts import Sample, SessionFact, SlaTransition
-from carewatch.domain.ledger import Change, Memory
+from carewatch.domain.ledger import Change
+from carewatch.domain.memory import Memory
 from carewatch.domain.policy import Books
 from carewatch.domain.rulebook import (
     Condition,

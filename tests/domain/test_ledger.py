@@ -12,12 +12,12 @@ from carewatch.domain.facts import Contact, SessionFact, Tally
 from carewatch.domain.ledger import (
     HISTORY_EVENTS,
     Change,
-    Memory,
     accept,
     advance,
     late_reason,
     new_memory,
 )
+from carewatch.domain.memory import Memory
 from carewatch.domain.policy import Book, Books
 from carewatch.domain.rulebook import Document, Tenant
 from carewatch.wire.events import Arrived, decode_event

@@ -3,7 +3,8 @@
 from carewatch.domain import ledger
 from carewatch.domain.events import Author, Event, Inherited, Merged, Message
 from carewatch.domain.facts import HandOver, Tally
-from carewatch.domain.ledger import Change, Memory
+from carewatch.domain.ledger import Change
+from carewatch.domain.memory import Memory
 from carewatch.domain.policy import Books
 from carewatch.domain.revisions import revisions
 

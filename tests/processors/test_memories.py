@@ -12,10 +12,10 @@ from carewatch.domain.policy import Book, Books
 from carewatch.domain.rulebook import Document
 from carewatch.processors.base import Row
 from carewatch.processors.conversation_rows import Key, is_row_key
-from carewatch.processors.memories import BASE, EVENTS, Memories
+from carewatch.processors.memories import BASE, EVENTS, SETTLED_AT_ONCE, Memories
 from carewatch.processors.track_rows import kind_of
 from carewatch.wire.events import Arrived, decode_event
-from support.envelopes import START, Event, encode, histories, message
+from support.envelopes import START, Event, encode, event, histories, message
 from support.replays import POLICY
 
 BOOKS = Books([Book(1, "", 0, Document(policies=[POLICY]))])
@@ -120,3 +120,84 @@ def test_a_history_with_a_gap_is_refused(kind: str) -> None:
 
     with pytest.raises(InvalidRecord, match=r"history of \('acme', 'c1'\) has a gap"):
         lane.heir(without=missing)
+
+
+def resolve(lane: Lane, number: int) -> None:
+    to = {"to": "resolved"}
+    at = number * 1000
+    one = event("conversation.status_changed", at, id_="end", actor="agent", lifecycle=to)
+    lane.event(one, START + at + 500)
+
+
+def settled(lane: Lane, memories: Memories, clock: int) -> dict[bytes, bytes]:
+    """The changelog, once some of what is over by this clock has settled."""
+    memories.settle(clock)
+    table = dict(lane.table)
+    for key, value in memories.take_rows():
+        if value is None:
+            del table[key]
+        else:
+            table[key] = value
+    return table
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_two_days_after_its_end_a_conversation_is_one_small_row(restored: bool) -> None:
+    lane = Lane(at_work=0)
+    long(lane, 3 * BLOCK)
+    resolve(lane, 3 * BLOCK)
+    lane.flush()
+    memories = lane.heir() if restored else lane.memories
+    before = sum(len(row) for row in lane.table.values())
+
+    early = settled(lane, memories, START + 46 * HOUR)
+    late = settled(lane, memories, START + 50 * HOUR)
+
+    assert early == lane.table
+    assert list(map(is_row_key, late)) == [True]
+    assert sum(len(row) for row in late.values()) < before / 4
+    memory = memories.known(ONE)
+    heir = Memories()
+    heir.restore(*late.popitem())
+    list(map(heir.rejoin, heir.rejoining()))
+    assert heir.known(ONE) == memory
+
+
+def test_what_settled_may_go_on() -> None:
+    """Its base stands beside it again, and goes when it settles once more."""
+    lane = Lane(at_work=0)
+    for day in (0, 4, 8):
+        lane.event(message(day * 24 * HOUR, id_=f"e{day}"), START + day * 24 * HOUR + 500)
+        resolve(lane, day * 24 * 3600 + 60)
+        lane.flush()
+        lane.memories.settle(START + (day + 3) * 24 * HOUR)
+        lane.flush()
+
+        assert [is_row_key(key) for key in lane.table] == [True]
+        assert lane.heir().known(ONE) == lane.memories.known(ONE)
+
+
+def test_some_settle_at_a_time() -> None:
+    lane = Lane(at_work=1000)
+    count = 2 * SETTLED_AT_ONCE
+    for number in range(count):
+        for one in (
+            message(0, id_=f"e{number}", key=f"c{number}"),
+            event(
+                "conversation.status_changed",
+                1000,
+                id_=f"end{number}",
+                key=f"c{number}",
+                actor="agent",
+                lifecycle={"to": "resolved"},
+            ),
+        ):
+            lane.event(one, START + 2000)
+    lane.flush()
+
+    settled_at: list[int] = []
+    while sum(settled_at) < count:
+        lane.memories.settle(START + 60 * HOUR)
+        settled_at.append(len(lane.flush()))
+
+    assert settled_at == [SETTLED_AT_ONCE, SETTLED_AT_ONCE]

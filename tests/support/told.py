@@ -6,7 +6,7 @@ from typing import Any
 
 from carewatch.domain import ledger
 from carewatch.domain.contributions import contributions
-from carewatch.domain.ledger import Memory
+from carewatch.domain.memory import Memory
 from carewatch.domain.metric import Kind
 from carewatch.domain.policy import Book, Books
 from carewatch.domain.rulebook import Document

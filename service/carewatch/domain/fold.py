@@ -56,9 +56,21 @@ from carewatch.domain.policy import Books
 Tell = Callable[[Said], None]
 
 
-def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tell: Tell) -> None:
-    """Fires every timer before the event's instant, then folds the event (R5, R7)."""
-    fire_timers(tenant, state, event.at, books, tell)
+def fold_event(
+    tenant: str,
+    state: Conversation,
+    event: Event,
+    books: Books,
+    tell: Tell,
+    *,
+    is_due: bool = True,
+) -> None:
+    """Fires every timer before the event's instant, then folds the event (R5, R7).
+
+    Who knows that none `is_due` before it need not ask again.
+    """
+    if is_due:
+        fire_timers(tenant, state, event.at, books, tell)
     step = Step(tenant, state, books, event.at, event.id, tell)
     before, pauses = _matched_by(state), suspects.suspects(state)
     if isinstance(event, Inherited) and event.started_at is None:
@@ -75,8 +87,10 @@ def fold_event(tenant: str, state: Conversation, event: Event, books: Books, tel
     suspects.tell(step, pauses)
 
 
-def fire_timers(tenant: str, state: Conversation, until: int, books: Books, tell: Tell) -> None:
-    """Fires, in order, every timer whose instant is below `until`."""
+def fire_timers(
+    tenant: str, state: Conversation, until: int, books: Books, tell: Tell
+) -> int | None:
+    """Fires, in order, every timer whose instant is below `until`; returns the next one."""
     while (at := next_timer(tenant, state, books)) is not None and at < until:
         step = Step(tenant, state, books, at, f"timer@{at}", tell)
         pauses = suspects.suspects(state)
@@ -91,6 +105,7 @@ def fire_timers(tenant: str, state: Conversation, until: int, books: Books, tell
         sla.fire(step)
         suspects.tell(step, pauses)
         state.last_timer_at = at
+    return at
 
 
 def next_timer(tenant: str, state: Conversation, books: Books) -> int | None:

@@ -24,19 +24,17 @@ from carewatch.domain.events import (
     Event,
     Inherited,
     Message,
-    Order,
     order,
 )
 from carewatch.domain.facts import Result, instant
-from carewatch.domain.fold import fire_timers, fold_event, next_timer
+from carewatch.domain.fold import fire_timers, fold_event
 from carewatch.domain.history import BLOCK, History
 from carewatch.domain.late_changes import counted, late_change
+from carewatch.domain.memory import HISTORY_MS, Memory
 from carewatch.domain.naming import NAMELESS, name_result, name_withdrawal, override_key
 from carewatch.domain.policy import Books
 from carewatch.domain.shown import shown
 
-HISTORY_MS: Final = 48 * 3_600_000
-"""Events older than this are final (R6a)."""
 HISTORY_EVENTS: Final = 512
 """At most so many events can still be derived anew (R6a)."""
 LATENESS_MS: Final = 24 * 3_600_000
@@ -63,35 +61,6 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     cause: str
     id: str
     corrects: str | None = None
-
-
-class Memory(msgspec.Struct, array_like=True):
-    """What is remembered of one conversation; its changelog row.
-
-    `base` is the state before the first of `events` (MessagePack, None for a fresh one), `state`
-    the state after all of them and after every timer below `advanced`. Events before the instant
-    `final_before`, or beyond the number that is kept, are final already though still among
-    `events`: they are folded away a block at a time, or when events are derived anew. `awaited`
-    are the keys of messages that replies named before they arrived (R3), `handed` the newest
-    revision of what each merge among `events` handed over (E14).
-    """
-
-    tenant: str
-    key: str
-    state: Conversation
-    events: History
-    base: bytes | None = None
-    base_order: Order | None = None
-    recorded: int = 0
-    advanced: int = 0
-    causes: dict[bytes, str] = {}
-    awaited: tuple[str, ...] = ()
-    handed: dict[str, int] = {}
-    final_before: int = 0
-
-    def next_timer(self, books: Books) -> int | None:
-        """When something becomes true by itself, None when nothing will."""
-        return next_timer(self.tenant, self.state, books)
 
 
 def new_memory(tenant: str, key: str) -> Memory:
@@ -124,16 +93,23 @@ def accept(
     `keep` is how many events can still be derived anew. An older revision of what was inherited
     changes nothing, nor what is said of a final message, which is counted (`late_changes`).
     """
+    if memory.settles_by(clock):
+        # Here, too, since it does not matter when somebody gets round to settling it.
+        memory.settle()
     memory.recorded = max(memory.recorded, event.recorded)
-    late = late_change(event, memory.events, memory.state, clock - HISTORY_MS)
+    late = late_change(event, memory.events, memory.state, memory.forgotten, clock - HISTORY_MS)
     idle = late == "final" or (isinstance(event, Inherited) and _is_replaced(memory, event))
+    settled, older = memory.is_settled, memory.base_order
     changes = advance(memory, clock, books) if idle else _take(memory, event, clock, books, keep)
-    if late == "final" or (late == "unknown" and memory.base is not None):
+    if not settled:
+        older = memory.base_order
+    if late == "final" or (late == "unknown" and older is not None):
         changes.append(Change(counted(event), 1, event.id, ""))
     return changes
 
 
 def _take(memory: Memory, event: Event, clock: int, books: Books, keep: int) -> list[Change]:
+    memory.unsettle()
     event = _after_its_question(memory, event)
     state = memory.state
     in_order = _is_newest(state, event) and (
@@ -144,8 +120,10 @@ def _take(memory: Memory, event: Event, clock: int, books: Books, keep: int) -> 
         _fold_away(memory, books, _final(memory, list(memory.events), keep))
     if plain or (in_order and not _concerns_another(memory, event)):
         said: list[Said] = []
-        fold_event(memory.tenant, state, event, books, said.append)
-        fire_timers(memory.tenant, state, clock, books, said.append)
+        memory.fire_timers(event.at, books, said.append)
+        fold_event(memory.tenant, state, event, books, said.append, is_due=False)
+        memory.changed()
+        memory.fire_timers(clock, books, said.append)
         memory.events.append(event)
         memory.advanced = max(memory.advanced, clock)
         changes = [_say(memory, item) for item in _left(said)]
@@ -162,13 +140,16 @@ def advance(memory: Memory, clock: int, books: Books) -> list[Change]:
     if clock <= memory.advanced:
         return []
     said: list[Said] = []
-    fire_timers(memory.tenant, memory.state, clock, books, said.append)
+    memory.fire_timers(clock, books, said.append)
     memory.advanced = clock
     return [_say(memory, item) for item in _left(said)]
 
 
 def rederive(memory: Memory, clock: int, old: Books, new: Books, cause: str) -> list[Change]:
     """The difference that a rulebook makes which took effect before it was read."""
+    if memory.is_settled or memory.settles_by(clock):
+        memory.settle()
+        return advance(memory, clock, new)
     _fold_away(memory, old, _final(memory, list(memory.events), HISTORY_EVENTS))
     return _rederive(memory, list(memory.events), clock, old, new, cause)
 
@@ -282,6 +263,7 @@ def _rederive(
     causes = {key: memory.causes[key] for key in sorted(kept_causes)} | causes
 
     memory.state, memory.advanced = state, until
+    memory.changed()
     memory.events.become(events)
     memory.causes = causes
     return withdrawn + fresh

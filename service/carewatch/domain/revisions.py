@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from carewatch.domain.facts import HandOver
-from carewatch.domain.ledger import Change, Memory
+from carewatch.domain.ledger import Change
+from carewatch.domain.memory import Memory
 
 
 class Revision(NamedTuple):

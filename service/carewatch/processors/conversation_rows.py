@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from carewatch.domain.contributions import Held
 from carewatch.domain.errors import InvalidRecord
-from carewatch.domain.ledger import Memory
+from carewatch.domain.memory import Memory
 from carewatch.processors.packing import pack, unpack
 from carewatch.wire.rows import BODY, check, seal
 
@@ -26,6 +26,7 @@ Key = tuple[str, str]
 
 _LIVE: Final = 1
 _BESIDE: Final = 2
+_SETTLED: Final = 4
 _FORM: Final = slice(BODY, BODY + 4)
 _FLAGS: Final = BODY + 4
 _PACKED: Final = BODY + 5
@@ -89,7 +90,7 @@ def write(
     events = memory.events
     timed = [one for one in gauges if one.at]
     head = Head(
-        based=memory.base is not None,
+        based=bool(memory.base),
         blocks=len(events.blocks),
         gone=events.gone,
         timer=timer,
@@ -97,13 +98,17 @@ def write(
         shape=_encode([(one.metric, one.labels, one.of) for one in timed]) if timed else b"",
         instants=[one.at for one in timed],
     )
-    # Its key says whose memory it is.
-    memory = replace(memory, tenant="", key="")
+    # Its key says whose memory it is, its head what is due.
+    memory = replace(memory, tenant="", key="", due=None, due_by=-1)
     if beside:
         memory = replace(memory, base=None, events=replace(events, blocks=[]))
     first = _encode(head)
     body = len(first).to_bytes(_LENGTH, "big") + first + _encode(memory)
-    flags = (_LIVE if gauges or timer is not None else 0) | (_BESIDE if beside else 0)
+    flags = (
+        (_LIVE if gauges or timer is not None else 0)
+        | (_BESIDE if beside else 0)
+        | (_SETTLED if memory.is_settled else 0)
+    )
     return seal(form() + bytes((flags,)) + pack(body))
 
 
@@ -122,6 +127,11 @@ def is_live(row: bytes) -> bool:
     return bool(row[_FLAGS] & _LIVE)
 
 
+def is_settled(row: bytes) -> bool:
+    """Whether nothing is left of the conversation's history. The row is trusted."""
+    return bool(row[_FLAGS] & _SETTLED)
+
+
 def has_more(row: bytes) -> bool:
     """Whether parts of the memory stand in rows of their own. The row is trusted."""
     return bool(row[_FLAGS] & _BESIDE)
@@ -138,12 +148,24 @@ def read_head(row: bytes) -> Head:
 
 def read(key: Key, row: bytes) -> Memory:
     """The memory of a conversation, without what stands beside its row; raises as `read_head`."""
+    _, memory = _parts(key, row)
+    return memory
+
+
+def awake(key: Key, row: bytes) -> Memory:
+    """The same, as it was when the row was written: what is due next is in its head."""
+    head, memory = _parts(key, row)
+    memory.due, memory.due_by = head.timer, head.book
+    return memory
+
+
+def _parts(key: Key, row: bytes) -> tuple[Head, Memory]:
     body = unpacked(row[_PACKED:])
     ends = _LENGTH + int.from_bytes(body[:_LENGTH], "big")
-    _head.decode(body[_LENGTH:ends])
+    head = _head.decode(body[_LENGTH:ends])
     memory = _memory.decode(body[ends:])
     memory.tenant, memory.key = key
-    return memory
+    return head, memory
 
 
 def read_shape(shape: bytes) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:

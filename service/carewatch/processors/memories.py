@@ -14,7 +14,7 @@ import msgspec
 
 from carewatch.domain.contributions import Held, held
 from carewatch.domain.errors import InvalidRecord
-from carewatch.domain.ledger import Memory
+from carewatch.domain.memory import HISTORY_MS, Memory
 from carewatch.processors import conversation_rows as rows
 from carewatch.processors.base import Row
 from carewatch.processors.conversation_rows import Head, Key
@@ -25,6 +25,9 @@ BASE: Final = "base"
 EVENTS: Final = "events"
 AT_WORK: Final = 4096
 """So many conversations that wait for their next event are kept as objects."""
+SETTLED_AT_ONCE: Final = 64
+"""So many conversations are settled at a tick, more when many wait for it: nothing hurries."""
+HOUR_MS: Final = 3_600_000
 
 RUN: Final = 1024
 """So many keys are put in order at once, in about a millisecond."""
@@ -63,6 +66,7 @@ class Memories:
         self._at_rest: dict[bytes, bytes] = {}  # rows by their keys, also of those at work
         self._beside: dict[Key, _Beside] = {}  # as it was at the last flush
         self._touched: set[Key] = set()
+        self._over: dict[int, list[bytes]] = {}  # those with a history, by the hour that ends it
         self._bases: dict[Key, bytes] = {}  # while rows come back
         self._blocks: dict[Key, dict[int, bytes]] = {}
 
@@ -116,19 +120,40 @@ class Memories:
         row_key = rows.row_key(key) if before is None else before.row_key
         self._at_work[key] = _Working(row_key, memory, gauges, timer, book)
         self._touched.add(key)
+        if not gauges and timer is None and not memory.is_settled:
+            self._settle_later(row_key, memory)
         return row_key
+
+    def settle(self, clock: int) -> None:
+        """Folds away the histories of some of those that are over for long enough.
+
+        Whoever asks for one of them finds the same before and after (`ledger.accept`).
+        """
+        hours = sorted(hour for hour in self._over if hour * HOUR_MS <= clock)
+        left = SETTLED_AT_ONCE + sum(len(self._over[hour]) for hour in hours) // 256
+        for hour in hours:
+            waiting = self._over[hour]
+            while waiting and left:
+                left -= 1
+                self._settle(waiting.pop(), clock)
+            if not waiting:
+                del self._over[hour]
 
     def take_rows(self) -> Iterator[Row]:
         """The rows that changed since the last call, in a fixed order."""
         for key in sorted(self._touched):
             row_key, memory, gauges, timer, book = self._at_work[key]
             was, events = self._beside.get(key, _NOTHING), memory.events
-            beside = memory.base is not None or bool(events.blocks) or was is not _NOTHING
-            if beside:
-                base = None if memory.base is None else pack(memory.base)
-                now = _Beside(base, events.gone, events.blocks)
+            beside = bool(memory.base or events.blocks)
+            if beside or was is not _NOTHING:
+                now = _Beside(
+                    pack(memory.base) if memory.base else None, events.gone, events.blocks
+                )
                 yield from _rows_beside(key, was, now)
-                self._beside[key] = now
+                if beside:
+                    self._beside[key] = now
+                else:
+                    del self._beside[key]
             row = rows.write(memory, timer=timer, book=book, gauges=gauges, beside=beside)
             self._at_rest[row_key] = row
             yield Row(row_key, row)
@@ -163,12 +188,29 @@ class Memories:
         """Puts together what came back of a conversation; None: it is over. Raises as `restore`."""
         row = self._at_rest[row_key]
         more, live = rows.has_more(row), rows.is_live(row)
+        if not live and not rows.is_settled(row):
+            self._over.setdefault(0, []).append(row_key)  # for how long, its row says when asked
         if not more and not live:
             return None
         head = rows.read_head(row)
         if more:
             self._put_together(rows.read_key(row_key), head)
         return head if live else None
+
+    def _settle_later(self, row_key: bytes, memory: Memory) -> None:
+        hour = (memory.advanced + HISTORY_MS) // HOUR_MS + 1
+        self._over.setdefault(hour, []).append(row_key)
+
+    def _settle(self, row_key: bytes, clock: int) -> None:
+        memory = self.known(rows.read_key(row_key))
+        if memory.is_settled or not memory.is_over:
+            return
+        if not memory.settles_by(clock):
+            # Something came since, or nobody knew how long it has been over.
+            self._settle_later(row_key, memory)
+            return
+        memory.settle()
+        self.touch(memory, gauges=(), timer=None, book=memory.due_by)
 
     def _put_together(self, key: Key, head: Head) -> None:
         found, numbers = self._blocks.get(key, {}), range(head.gone, head.gone + head.blocks)
@@ -177,17 +219,18 @@ class Memories:
         self._beside[key] = _Beside(self._bases.get(key), head.gone, [found[n] for n in numbers])
 
     def _awake(self, key: Key, row: bytes) -> Memory:
-        memory = rows.read(key, row)
+        memory = rows.awake(key, row)
         beside = self._beside.get(key)
         if beside is not None:
-            memory.base = None if beside.base is None else rows.unpacked(beside.base)
+            if beside.base is not None:
+                memory.base = rows.unpacked(beside.base)
             memory.events.blocks = beside.blocks
         return memory
 
 
 def _rows_beside(key: Key, was: _Beside, now: _Beside) -> Iterator[Row]:
-    if now.base is not None and now.base != was.base:
-        yield Row(_pack((BASE, *key)), seal(now.base))
+    if now.base != was.base:
+        yield Row(_pack((BASE, *key)), None if now.base is None else seal(now.base))
     if now.gone == was.gone and now.blocks is was.blocks:
         return
     before = {was.gone + place: block for place, block in enumerate(was.blocks)}

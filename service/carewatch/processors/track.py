@@ -14,7 +14,8 @@ from carewatch.domain import ledger
 from carewatch.domain.contributions import Held, held
 from carewatch.domain.errors import InvalidRecord, Refused
 from carewatch.domain.facts import Contact
-from carewatch.domain.ledger import Change, Memory
+from carewatch.domain.ledger import Change
+from carewatch.domain.memory import Memory
 from carewatch.domain.policy import Books
 from carewatch.processors import memories, stage_panes
 from carewatch.processors import track_rows as rows
@@ -236,6 +237,7 @@ class Track:
         self._publish()
         self._told = at
         self._panes.close(at)
+        self._memories.settle(at)
         self._seen.forget(self._remembers_since())
 
     def _on_rulebook(self, published: Published) -> Iterator[None]:
@@ -246,9 +248,8 @@ class Track:
             return  # a number that is not above the newest: published twice
         self._books = new
         self._panes.use(new)
-        self._new_books[book.number] = rows.RulebookRow(
-            book.hash, book.effective_at, published.document
-        )
+        row = rows.RulebookRow(book.hash, book.effective_at, published.document)
+        self._new_books[book.number] = row
         cause = f"rulebook@{book.number}"
         for some in self._memories.in_slices(SLICE):
             for key in some:

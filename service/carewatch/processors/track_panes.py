@@ -8,7 +8,8 @@ from carewatch.domain.contributions import Held, Shape, Share, corrected_by, mea
 from carewatch.domain.days import Day, Days
 from carewatch.domain.facts import Contact, HandOver, Labels, Result, Tally
 from carewatch.domain.gauges import Gauges
-from carewatch.domain.ledger import Change, Memory
+from carewatch.domain.ledger import Change
+from carewatch.domain.memory import Memory
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.policy import Book, Books
 from carewatch.processors.conversation_rows import read_shape

@@ -7,7 +7,8 @@ one record that flows upstream: into `care.events`, where its parent stands (E14
 from collections.abc import Iterator, Sequence
 
 from carewatch.domain.facts import Contact, HandOver, Sample, SessionFact, SlaTransition, Tally
-from carewatch.domain.ledger import Change, Memory
+from carewatch.domain.ledger import Change
+from carewatch.domain.memory import Memory
 from carewatch.domain.revisions import revisions
 from carewatch.processors.base import Output, Record
 from carewatch.processors.dead_letters import dead_letter

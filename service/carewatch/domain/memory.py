@@ -1,0 +1,115 @@
+"""What is remembered of one conversation: its state, its recent history, and what is due next."""
+
+from typing import Final
+
+import msgspec
+
+from carewatch.domain.conversation import Conversation
+from carewatch.domain.events import Order, order
+from carewatch.domain.fold import Tell, fire_timers, next_timer
+from carewatch.domain.history import History
+from carewatch.domain.late_changes import forget
+from carewatch.domain.naming import override_key
+from carewatch.domain.policy import Books
+
+HISTORY_MS: Final = 48 * 3_600_000
+"""Events older than this are final (R6a)."""
+
+SAME: Final = b""
+"""A base that is the state itself."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Memory(msgspec.Struct, array_like=True):
+    """What is remembered of one conversation; its changelog row.
+
+    `base` is the state before the first of `events` (MessagePack, None for a fresh one, SAME when
+    there are no events and it would be `state`), `state` the state after all of them and after
+    every timer below `advanced`. Events before the instant `final_before`, or beyond the number
+    that is kept, are final already though still among `events`: they are folded away a block at a
+    time, when events are derived anew, or when the conversation settles. `awaited`
+    are the keys of messages that replies named before they arrived (R3), `handed` the newest
+    revision of what each merge among `events` handed over (E14). By the rulebooks up to number
+    `due_by` the next timer is `due`. `forgotten` are the marks of messages whose history settled.
+    """
+
+    tenant: str
+    key: str
+    state: Conversation
+    events: History
+    base: bytes | None = None
+    base_order: Order | None = None
+    recorded: int = 0
+    advanced: int = 0
+    causes: dict[bytes, str] = {}
+    awaited: tuple[str, ...] = ()
+    handed: dict[str, int] = {}
+    final_before: int = 0
+    due: int | None = None
+    due_by: int = -1
+    forgotten: bytes = b""
+
+    def next_timer(self, books: Books) -> int | None:
+        """When something becomes true by itself, None when nothing will."""
+        if self.due_by != books.newest:
+            self._expect(next_timer(self.tenant, self.state, books), books)
+        return self.due
+
+    def fire_timers(self, until: int, books: Books, tell: Tell) -> None:
+        """Fires every timer below `until`, by rulebooks that may be others than before."""
+        # Asked for at each event: only after a change need it be worked out.
+        at = self.next_timer(books)
+        if at is not None and at < until:
+            self._expect(fire_timers(self.tenant, self.state, until, books, tell), books)
+
+    def changed(self) -> None:
+        """The state changed: when its next timer fires is not known any more."""
+        self.due_by = -1
+
+    def settles_by(self, clock: int) -> bool:
+        """Whether nothing of the history can be derived anew at this clock, or any later one.
+
+        Nothing is open, and nothing has come for as long as history is kept: what comes now is
+        later than all of it (R4).
+        """
+        began = self.state.last_order is not None
+        return began and self.is_over and clock - self.advanced >= HISTORY_MS
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is open, and nothing happens by time alone."""
+        state = self.state
+        waits = state.turn is not None or state.stay is not None
+        return state.session is None and not waits and not state.obligations
+
+    @property
+    def is_settled(self) -> bool:
+        """Its history is folded away, all of it."""
+        return self.base == SAME
+
+    def settle(self) -> None:
+        """Folds all of the history away; for when it `settles_by` the clock.
+
+        Of a conversation that is over most is history, and most are over. Without a `base_order`
+        nothing of it was final yet when its last event came.
+        """
+        if self.is_settled:
+            return
+        open_ = {override_key(one.result, one.cause) for one in self.state.withdrawable.values()}
+        self.causes = {key: cause for key, cause in self.causes.items() if key in open_}
+        oldest = next(iter(self.events), None)
+        if self.base_order is None and oldest is not None and oldest.at < self.final_before:
+            self.base_order = order(oldest)
+        self.base = SAME
+        self.forgotten = forget(self.events, self.forgotten)
+        self.events.drop(len(self.events))
+        self.handed = {}
+
+    def unsettle(self) -> None:
+        """An event comes: from now on base and state are two."""
+        if self.is_settled:
+            self.base, self.base_order = _encode(self.state), self.state.last_order
+
+    def _expect(self, due: int | None, books: Books) -> None:
+        self.due, self.due_by = due, books.newest
