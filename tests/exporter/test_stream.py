@@ -253,6 +253,11 @@ async def test_stream_is_not_made_for_somebody_who_wants_its_head_alone() -> Non
         assert response.status == 405
 
 
-@pytest.mark.parametrize(("took", "rest"), [(0.0, APART_S), (APART_S, APART_S), (2.0, 2.0)])
-def test_dear_messages_leave_half_of_the_time_to_everything_else(took: float, rest: float) -> None:
-    assert rest_s(took) == rest
+@pytest.mark.parametrize(
+    ("took", "computed", "rest"),
+    [(0.0, 0.0, APART_S), (APART_S, 0.125, 0.125), (2.0, 2.0, 2.0), (9.0, 0.5, 0.5)],
+)
+def test_dear_messages_leave_half_of_a_core_to_everything_else(
+    took: float, computed: float, rest: float
+) -> None:
+    assert rest_s(took, computed) == rest

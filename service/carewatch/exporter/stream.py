@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Mapping
+from time import process_time
 from typing import Final
 
 import orjson
@@ -123,11 +124,10 @@ class Broadcast:
         """Tells everybody, until it is cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
-            began = clock()
+            began, before = clock(), process_time()
             self._news.clear()
             await self._round()
-            took = clock() - began
-            await asyncio.sleep(rest_s(took))
+            await asyncio.sleep(rest_s(clock() - began, process_time() - before))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(began + QUIET_S):
                     await self._news.wait()
@@ -148,13 +148,13 @@ class Broadcast:
         return b"id: %d\ndata: %b\n\n" % (now, orjson.dumps(self._message(snapshot, now, asked)))
 
 
-def rest_s(took: float) -> float:
-    """The pause after a round that took so many seconds.
+def rest_s(took: float, computed: float) -> float:
+    """The pause after a round that took so many seconds, in which the process computed for so many.
 
-    Never less than that: however dear the messages of a large board are, the process has half of
-    its time for everything else.
+    Never less than these: however dear the messages of a large board are, half of a core is left
+    for everything else. That others keep the machine busy is no reason to pause.
     """
-    return max(APART_S - took, took)
+    return max(APART_S - took, computed)
 
 
 async def answer(
