@@ -18,14 +18,9 @@ YOUR_TOKEN: Final = "demo"  # noqa: S105 - public on purpose
 
 _CUSTOMER_WRITES: Final = """\
 curl {gateway}/hooks/generic/you -H 'authorization: Bearer {token}' -d '{{
-  "id": "hello-1",
-  "type": "care.message.created",
-  "data": {{
-    "conversation_key": "chat-1",
-    "actor": {{"kind": "customer", "key": "me"}},
-    "message": {{"key": "hello-1", "direction": "inbound", "kind": "text"}}
-  }}
-}}'"""
+  "id": "hello-1", "type": "care.message.created", "data": {{
+    "conversation_key": "chat-1", "actor": {{"kind": "customer", "key": "me"}},
+    "message": {{"key": "hello-1", "direction": "inbound", "kind": "text"}}}}}}'"""
 
 
 def customer_writes(gateway: str) -> str:
