@@ -23,6 +23,8 @@ EXAMPLES = int(os.environ.get("CAREWATCH_ORACLE_EXAMPLES", "60"))
 
 AFTERWARDS = (1000, 60_000, 3_600_000 * 30)
 
+DAYS_LATER = 83 * 3_600_000
+
 
 def told_both(
     events: list[Event], document: Document, *, afterwards: int, every: int
@@ -81,5 +83,22 @@ def test_a_hand_over_tells_the_parent_no_time() -> None:
     late = message(0, id_="e0", key="c2", arrives=3_600_000)
 
     oracle, found = told_both([merged, late], Document(), afterwards=60_000, every=1000)
+
+    assert [str(one) for one in judge(oracle, found).differences] == []
+
+
+def test_what_is_said_of_a_final_message_moves_no_clock() -> None:
+    """The session was over by silence days ago, which nobody has heard yet: a tick tells (R6a)."""
+    asked = message(0, id_="e1")
+    noted = event(
+        "message.annotated",
+        DAYS_LATER,
+        id_="e2",
+        actor="system",
+        message={"key": "m_e1"},
+        annotations=[{"kind": "sentiment", "label": "positive", "model": "m"}],
+    )
+
+    oracle, found = told_both([asked, noted], Document(), afterwards=60_000, every=1000)
 
     assert [str(one) for one in judge(oracle, found).differences] == []
