@@ -1,6 +1,5 @@
 """`carewatch dead`: looks at what could not be understood, and lets it be counted after all."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +9,13 @@ import orjson
 
 from carewatch.bootstrap import build_redriver
 from carewatch.clock import system_clock
-from carewatch.commands.options import by_option, config_option, partition_option, stage_option
+from carewatch.commands.options import (
+    by_option,
+    config_option,
+    partition_option,
+    run_with,
+    stage_option,
+)
 from carewatch.domain.errors import ConfigError, InvalidRecord, Refused
 from carewatch.domain.times import format_time
 from carewatch.engine.changelog import KafkaLog
@@ -46,7 +51,7 @@ def list_letters(
 ) -> None:
     """List the newest dead letters, without opening them."""
     settings = load_settings(folder, secrets="kafka")
-    found = asyncio.run(_matching(settings, reason, stage))
+    found = run_with(settings.kafka, _matching(settings, reason, stage))
     for letter in found[-newest:]:
         click.echo(orjson.dumps(_told(letter)).decode() if as_json else _line(letter))
     if not as_json:
@@ -59,7 +64,7 @@ def list_letters(
 def show(folder: Path | None, offset: int) -> None:
     """Open the dead letter at OFFSET of care.dead and print it. It may hold personal data."""
     settings = load_settings(folder, secrets="dead_letters")
-    letter = asyncio.run(_one(settings, offset))
+    letter = run_with(settings.kafka, _one(settings, offset))
     body = _opened(letter, settings)
     click.echo(_line(letter), err=True)
     click.echo(body, nl=not body.endswith(b"\n"))
@@ -84,7 +89,9 @@ def allow(folder: Path | None, stage: str, partition: int, until: int, by: str) 
     """
     settings = load_settings(folder, secrets="kafka")
     order = Release(by=by, stage=stage, partition=partition, until_offset=until)
-    id_ = asyncio.run(give_order(order, kafka_options(settings.kafka), at=system_clock()))
+    id_ = run_with(
+        settings.kafka, give_order(order, kafka_options(settings.kafka), at=system_clock())
+    )
     click.echo(f"ordered: {stage} partition {partition}, not counting below {until} ({id_})")
 
 
@@ -104,7 +111,7 @@ def redrive(folder: Path | None, first: int, until: int, reason: str | None, by:
     if until <= first:
         raise ConfigError(f"UNTIL ({until}) must be above FIRST ({first}): offsets of {DEAD}")
     settings = load_settings(folder, secrets="gateway")
-    asyncio.run(_redrive(settings, first, until, reason, by))
+    run_with(settings.kafka, _redrive(settings, first, until, reason, by))
 
 
 async def _matching(settings: Settings, reason: str | None, stage: str | None) -> list[Letter]:

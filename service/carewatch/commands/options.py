@@ -1,11 +1,19 @@
 """Options that several commands share."""
 
+import asyncio
 import getpass
+import logging
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
+from carewatch.domain.errors import Retryable
 from carewatch.processors import PROCESSORS
+from carewatch.settings import KafkaSettings
+
+T = TypeVar("T")
 
 config_option = click.option(
     "--config",
@@ -30,3 +38,19 @@ by_option = click.option(
     show_default="the user",
     help="Who gives the order, for the record.",
 )
+
+
+def run_with(kafka: KafkaSettings, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` comes to with the cluster of the configuration, for a command that ends.
+
+    Raises Retryable, in one line that says whom it has asked and what to do, when Kafka is away.
+    """
+    # The client repeats every failed attempt to connect; the command says it once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        return asyncio.run(work)
+    except Retryable as error:
+        raise Retryable(
+            f"Kafka at {kafka.bootstrap_servers} (kafka.bootstrap_servers) could not be used: "
+            f"{error}. Remedy: see that it runs and can be reached from here, then try again"
+        ) from error

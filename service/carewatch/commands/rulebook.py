@@ -2,14 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine
 from pathlib import Path
 
 import click
 
 from carewatch.clock import system_clock
-from carewatch.commands.options import config_option
-from carewatch.domain.errors import Retryable
+from carewatch.commands.options import config_option, run_with
 from carewatch.domain.times import format_time
 from carewatch.engine.changelog import KafkaLog
 from carewatch.engine.cluster import partition_counts
@@ -43,7 +41,7 @@ def command() -> None:
 def publish(folder: Path | None, wait: bool) -> None:
     """Publish the folder's rulebook; nothing happens if it is the newest already."""
     settings = load_settings(folder, secrets="kafka")
-    _run(settings, _publish(settings, folder, wait=wait))
+    run_with(settings.kafka, _publish(settings, folder, wait=wait))
 
 
 @command.command()
@@ -51,7 +49,7 @@ def publish(folder: Path | None, wait: bool) -> None:
 def show(folder: Path | None) -> None:
     """Show every published rulebook, and the policies of the newest."""
     settings = load_settings(folder, secrets="kafka")
-    _run(settings, _show(settings))
+    run_with(settings.kafka, _show(settings))
 
 
 @command.command()
@@ -65,17 +63,7 @@ def gate(folder: Path | None, version: str) -> None:
     """
     gates.check_gate(version)
     settings = load_settings(folder, secrets="kafka")
-    _run(settings, _gate(settings, version))
-
-
-def _run(settings: Settings, work: Coroutine[None, None, None]) -> None:
-    try:
-        asyncio.run(work)
-    except Retryable as error:
-        servers = settings.kafka.bootstrap_servers
-        raise Retryable(
-            f"Kafka at {servers} (kafka.bootstrap_servers) could not be used: {error}"
-        ) from error
+    run_with(settings.kafka, _gate(settings, version))
 
 
 async def _publish(settings: Settings, folder: Path | None, *, wait: bool) -> None:

@@ -1,13 +1,18 @@
 """`carewatch state`: looks into the workers' state, and orders what to do about a partition."""
 
-import asyncio
 from pathlib import Path
 
 import click
 import orjson
 
 from carewatch.clock import system_clock
-from carewatch.commands.options import by_option, config_option, partition_option, stage_option
+from carewatch.commands.options import (
+    by_option,
+    config_option,
+    partition_option,
+    run_with,
+    stage_option,
+)
 from carewatch.domain.errors import Refused
 from carewatch.engine.changelog import KafkaLog, read_newest
 from carewatch.engine.cluster import partition_counts
@@ -43,7 +48,7 @@ def show(folder: Path | None, conversation: str, tenant: str | None, as_json: bo
     Reads the whole changelog of its partition, so on a large state it takes some seconds.
     """
     settings = load_settings(folder, secrets="kafka")
-    told = asyncio.run(_conversation(settings, conversation, tenant))
+    told = run_with(settings.kafka, _conversation(settings, conversation, tenant))
     if as_json:
         click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
         return
@@ -85,7 +90,7 @@ def accept_replay(folder: Path | None, stage: str, partition: int, by: str) -> N
     Results from the marker on are written a second time, with the ids that they had. Says which.
     """
     settings = load_settings(folder, secrets="kafka")
-    marker, first, committed = asyncio.run(_positions(settings, stage, partition))
+    marker, first, committed = run_with(settings.kafka, _positions(settings, stage, partition))
     if committed is None or committed <= marker:
         raise Refused(
             f"nothing to accept: the marker of {stage} partition {partition} says {marker}, and "
@@ -107,7 +112,7 @@ def accept_gap(folder: Path | None, stage: str, partition: int, by: str) -> None
     Conversations with missing records are wrong from there on; carewatch verify leaves them out.
     """
     settings = load_settings(folder, secrets="kafka")
-    marker, first, _ = asyncio.run(_positions(settings, stage, partition))
+    marker, first, _ = run_with(settings.kafka, _positions(settings, stage, partition))
     if first <= marker:
         raise Refused(
             f"nothing to accept: the marker of {stage} partition {partition} says {marker}, and "
@@ -118,7 +123,9 @@ def accept_gap(folder: Path | None, stage: str, partition: int, by: str) -> None
 
 
 def _order(settings: Settings, order: Order) -> None:
-    id_ = asyncio.run(give_order(order, kafka_options(settings.kafka), at=system_clock()))
+    id_ = run_with(
+        settings.kafka, give_order(order, kafka_options(settings.kafka), at=system_clock())
+    )
     click.echo(f"ordered: {type(order).__name__.lower()} ({id_})")
 
 

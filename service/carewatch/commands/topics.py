@@ -1,6 +1,5 @@
 """`carewatch topics plan|apply`: the topic catalogue against a cluster."""
 
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from carewatch.commands.options import run_with
 from carewatch.engine.catalogue import Plan, plan_topics
 from carewatch.engine.topics import apply_topics, describe_topics
 from carewatch.settings import KafkaSettings, load_settings
@@ -36,7 +36,7 @@ def _kafka(bootstrap_servers: str | None, config: Path | None) -> KafkaSettings:
 
 
 def _look(kafka: KafkaSettings) -> Plan:
-    return plan_topics(asyncio.run(describe_topics(kafka)), kafka)
+    return plan_topics(run_with(kafka, describe_topics(kafka)), kafka)
 
 
 def _show(plan: Plan, *, create: str) -> None:
@@ -85,7 +85,7 @@ def apply(bootstrap_servers: str | None, config: Path | None) -> None:
     """
     kafka = _kafka(bootstrap_servers, config)
     found = _look(kafka)
-    asyncio.run(apply_topics(found, kafka))
+    run_with(kafka, apply_topics(found, kafka))
     _show(found, create="created")
     if not found.missing:
         click.echo("nothing to create")

@@ -1,6 +1,5 @@
 """`carewatch verify`: everything computed again by other code, and compared with the topics."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -9,10 +8,11 @@ from typing import BinaryIO
 
 import click
 
+from carewatch.commands.options import run_with
 from carewatch.domain.errors import ConfigError
 from carewatch.engine.connection import kafka_options
 from carewatch.rulebooks.folder import read_rulebook
-from carewatch.settings import load_settings
+from carewatch.settings import KafkaSettings, load_settings
 from carewatch.verify.comparison import Report
 from carewatch.verify.found import read_results
 from carewatch.verify.instants import instant
@@ -78,8 +78,7 @@ def command(
         if events is not None and results is not None:
             report = _files(events, results, folder, until)
         elif events is None and results is None and until is None:
-            settings = load_settings(folder, secrets="kafka")
-            report = asyncio.run(judge_cluster(kafka_options(settings.kafka), _watcher()))
+            report = _cluster(load_settings(folder, secrets="kafka").kafka)
         else:
             raise ConfigError("--events and --results go together; --until is for them only")
     except CannotJudge as reason:
@@ -87,6 +86,15 @@ def command(
         ctx.exit(CANNOT_JUDGE)
     _tell(report, limit, as_json=as_json)
     ctx.exit(SAME if report.same else DIFFERENT)
+
+
+def _cluster(kafka: KafkaSettings) -> Report:
+    try:
+        return run_with(kafka, judge_cluster(kafka_options(kafka), _watcher()))
+    except CannotJudge as reason:
+        raise CannotJudge(
+            f"Kafka at {kafka.bootstrap_servers} (kafka.bootstrap_servers): {reason}"
+        ) from reason
 
 
 def _files(events: BinaryIO, results: BinaryIO, folder: Path | None, until: str | None) -> Report:

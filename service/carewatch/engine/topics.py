@@ -28,7 +28,7 @@ async def describe_topics(kafka: KafkaSettings) -> dict[str, Found]:
         await client.start()
         return await _describe(client)
     except (KafkaError, OSError, TimeoutError) as error:
-        raise _unreachable(kafka, error) from error
+        raise Retryable(f"asking about topics: {error!r}") from error
     finally:
         await client.close()
 
@@ -49,7 +49,7 @@ async def apply_topics(plan: Plan, kafka: KafkaSettings) -> None:
         await _create(client, plan.missing)
         await _wait_for(client, plan.missing)
     except (KafkaError, OSError, TimeoutError) as error:
-        raise _unreachable(kafka, error) from error
+        raise Retryable(f"asking about topics: {error!r}") from error
     finally:
         await client.close()
 
@@ -71,13 +71,6 @@ async def audit_topics(kafka: KafkaSettings, topics: Iterable[Topic] = TOPICS) -
 
 def _lines(plan: Plan) -> list[str]:
     return [str(remark) for remark in plan.refused]
-
-
-def _unreachable(kafka: KafkaSettings, error: Exception) -> Retryable:
-    return Retryable(
-        f"Kafka at {kafka.bootstrap_servers} cannot be asked about topics "
-        f"({type(error).__name__}): is it running, and is kafka.bootstrap_servers right?"
-    )
 
 
 async def _describe(client: AIOKafkaAdminClient) -> dict[str, Found]:
