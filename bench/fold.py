@@ -15,6 +15,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from itertools import chain
 from random import Random
 from typing import Any, NamedTuple
 
@@ -51,6 +52,8 @@ START = parse_time("2026-01-05T09:00:00.000Z")
 BATCH = 250
 SIZES = (10_000, 100_000)
 """Conversations held, beside the number that is asked for."""
+SETTLING = 300
+"""Seconds that so many conversations take to settle."""
 TEMPLATES = 100
 """So many conversations are folded for those that are held."""
 
@@ -357,23 +360,45 @@ def held(events: int, conversations: int) -> float:
     return ratio
 
 
-def memory(conversations: int, steps: int) -> None:
-    """Prints the bytes that a conversation at rest takes after so many steps of its story."""
+def memory(conversations: int, steps: int, days: int = 0) -> None:
+    """Prints what a conversation at rest takes so many days after so many steps of its story."""
     track, table, marker = fresh(), dict[bytes, Row](), b""
-    for batch in traffic(conversations * steps, conversations):
+    for batch in chain(traffic(conversations * steps, conversations), silence(track, days)):
         track.on_records(batch)
         flush = track.flush()
         assert flush is not None
         table.update((row.key, row) for row in flush.rows)
         marker = flush.marker
+    rows = [row for row in table.values() if row.value is not None]
+    ids = sum(len(row.value or b"") // 16 for row in rows if kind_of(row) == track_rows.IDS)
     heir = Track(PartitionContext(partition=0, partitions={"care.events": 8, "care.partials": 4}))
     gc.collect()
     tracemalloc.start()
-    heir.restore(table.values(), marker)
+    # Copies: the rows and their keys are what is kept.
+    heir.restore((Row(copy(row.key), copy(row.value or b"")) for row in rows), marker)
     gc.collect()
     taken = tracemalloc.get_traced_memory()[0] / conversations
     tracemalloc.stop()
-    print(f"  {steps:2} events each: {taken:6.0f} bytes, {steps} ids and their history among them")
+    each = ids / conversations
+    print(
+        f"  {steps:2} events each, {days} days ago: {taken:6.0f} bytes, "
+        f"{taken - 16 * each:6.0f} without 16 for each of {each:.0f} ids"
+    )
+
+
+def silence(track: Track, days: int) -> Iterator[list[Record]]:
+    """Ticks so many days later, until all that is over has settled."""
+    for second in range(SETTLING if days else 0):
+        at = format_time(START + days * 24 * HOUR_MS + second * 1000)
+        yield [Record(track.next_offset, None, encode_tick(partition=0, at=at))]
+
+
+def copy(value: bytes) -> bytes:
+    return bytes(bytearray(value))
+
+
+def kind_of(row: Row) -> str:
+    return "" if is_row_key(row.key) else track_rows.kind_of(row.key)
 
 
 def main() -> None:
@@ -390,9 +415,10 @@ def main() -> None:
     ratios = [held(options.events, size) for size in (*sizes, options.conversations)]
     growth = ratios[-1] / ratios[0]
     print(f"  {options.conversations:,} cost {growth:.2f} times as much as {SIZES[0]:,}")
-    print("memory of a conversation: live (waiting for people), and over (resolved)")
+    print("memory of a conversation: live (waiting for people), just over, and over for days")
     memory(10_000, 3)
     memory(10_000, len(STORY))
+    memory(10_000, len(STORY), days=3)
 
 
 if __name__ == "__main__":

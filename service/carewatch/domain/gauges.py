@@ -42,7 +42,7 @@ class Gauges:
     def move(self, item: Held, who: str, by: int) -> None:
         """A conversation comes to stand in a gauge (`by` 1) or leaves it (-1)."""
         name = (item.metric, item.labels)
-        gauge = self._gauge(name)
+        gauge = self._gauges.get(name) or self._gauge(name)
         if isinstance(gauge, Soonest):
             gauge.move(Deadline(item.at, who, *item.of), by)
             self._unsettled[name] = gauge

@@ -44,7 +44,11 @@ def settle(step: Step, *, changed: bool) -> None:
             if owed.instance is not None:
                 record = _end(step, owed, owed.instance, owed.ending)
         elif owed.instance is None:
-            record = _take_up(step, owed, changed=changed)
+            if changed or owed.because:
+                record = _take_up(step, owed)
+            elif owed.target in PAUSABLE:
+                # Nearly always: of a case three are owed, of which few policies promise any.
+                clocks.note_state(step, owed)
         elif owed.instance.state == "breached":
             record = _go_on_late(step, owed, owed.instance)
         else:
@@ -100,10 +104,10 @@ def _may_reopen(owed: Obligation) -> bool:
     return owed.ending is not None and not owed.ending.cancelled and owed.target in REOPENABLE
 
 
-def _take_up(step: Step, owed: Obligation, *, changed: bool) -> _Told | None:
+def _take_up(step: Step, owed: Obligation) -> _Told | None:
     """Nothing was promised so far; perhaps something is now (S11)."""
     because, owed.because = owed.because, None
-    promise = step.promise(owed.target) if changed or because else None
+    promise = step.promise(owed.target)
     started_at = owed.started_at
     if promise is not None and owed.starts is not None:
         at: int | None = getattr(owed.starts, promise.starts)

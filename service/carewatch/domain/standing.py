@@ -40,7 +40,8 @@ class Shown(Generic[_Body]):
 
     def body(self) -> _Body:
         """What is shown now; whoever changes it marks it."""
-        body = self._found().body
+        pane = self._pane
+        body = (pane if pane is not None and not pane.dropped else self._found()).body
         if not isinstance(body, self._type):
             raise TypeError(f"the pane {self._key} holds no {self._type.__name__}")
         return body
@@ -48,6 +49,14 @@ class Shown(Generic[_Body]):
     def mark(self) -> None:
         """It is not any more what was published."""
         self._panes.mark(self._found())
+
+    def changing(self) -> _Body:
+        """What is shown now, and is marked: its reader changes it."""
+        pane = self._pane
+        # An event moves in a dozen gauges, and most have been marked since the last flush.
+        if pane is None or pane.dropped or not (pane.changed and pane.touched):
+            self.mark()
+        return self.body()
 
     def begin(self) -> None:
         """From now on it is shown, be it at nothing: who is expected makes it known."""
@@ -170,8 +179,7 @@ class HowMany:
             self._crossings.expect(self, self._later.sorted[0])
 
     def _shift(self, by: int) -> None:
-        self._shown.body().value += by
-        self._shown.mark()
+        self._shown.changing().value += by
 
 
 class Least:
@@ -211,10 +219,9 @@ class ByAge:
         place = bisect_left(CLASSIC_BOUNDS_MS, self._crossings.now - at)
         if by > 0 and place < len(CLASSIC_BOUNDS_MS):
             self._crossings.expect(self, at + CLASSIC_BOUNDS_MS[place] + 1)
-        body = self._shown.body()
+        body = self._shown.changing()
         body.value += by
         body.classic[place] += by
-        self._shown.mark()
 
     def cross(self, now: int) -> None:
         classic = self._count(now)
