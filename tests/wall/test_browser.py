@@ -297,7 +297,11 @@ async def test_every_view_fits_the_screen(boards: Boards, size: str, theme: str)
                 cut: [...document.querySelectorAll(parts)]
                   .filter((one) => one.scrollWidth > one.clientWidth + 1 ||
                     one.getBoundingClientRect().right > innerWidth)
-                  .map((one) => one.textContent),
+                  .map((one) => one.textContent)
+                  .concat([...document.querySelectorAll(".panel")]
+                    .filter((one) => one.querySelector("table")?.offsetWidth >
+                      one.querySelector("h2").offsetWidth)
+                    .map((one) => one.textContent)),
               };
             }"""
         )

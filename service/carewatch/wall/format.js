@@ -62,9 +62,14 @@ export function text(unit, value) {
   return name === "" || name === "%" || name === "×" ? digits + name : `${digits} ${name}`;
 }
 
-/** A value in a row, where there is little room: minutes with seconds need no unit. */
+/**
+ * A value in a row, where there is little room: minutes with seconds need no unit, and of shares the
+ * whole percents that were reached are told, so that what missed a target does not read as met.
+ */
 export function brief(unit, value) {
-  if (unit !== "ms" || value === null) return text(unit, value);
+  if (value === null) return text(unit, value);
+  if (unit === "permille") return `${plain.format(Math.floor(value / 10))}%`;
+  if (unit !== "ms") return text(unit, value);
   if (value >= MINUTE && value < 10 * MINUTE) return durationParts(value).digits;
   const [name, size] =
     value < MINUTE ? ["second", SECOND] : value < HOUR ? ["minute", MINUTE]
