@@ -1,5 +1,6 @@
 """The page that Prometheus reads, compared with what prometheus-client writes."""
 
+import gzip
 import math
 
 import pytest
@@ -86,6 +87,16 @@ def test_remembered_texts_change_nothing() -> None:
 def test_numbers_are_written_as_go_writes_them(value: float) -> None:
     assert number_text(value) == floatToGoString(value)  # type: ignore[no-untyped-call]
     assert math.isclose(float(number_text(value)), value, rel_tol=1e-15, abs_tol=0)
+
+
+async def test_compressed_page_is_the_same_page() -> None:
+    view = View(snapshot=board_of(sample_outputs()).snapshot())
+    exposition = Exposition(CollectorRegistry(), lambda: view)
+    plain, _ = await exposition.page(TEXT)
+    compressed, _ = await exposition.page(TEXT, gzipped=True)
+
+    assert len(compressed) < len(plain) // 5
+    assert gzip.decompress(compressed) == plain
 
 
 @pytest.mark.parametrize("accept", [TEXT, OPENMETRICS, ""])

@@ -2,13 +2,13 @@
 
 import asyncio
 import gc
-import gzip
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
 
+import cramjam
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
@@ -38,7 +38,7 @@ class Page:
     @cached_property
     def gzipped(self) -> bytes:
         """The body compressed, made when it is first asked for."""
-        return gzip.compress(self.body, compresslevel=1, mtime=0)
+        return bytes(cramjam.gzip.compress(self.body, level=1))
 
 
 class _Duration:

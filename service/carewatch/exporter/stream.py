@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from time import process_time
 from typing import Final
 
@@ -77,7 +78,8 @@ class Reader:
 class Broadcast:
     """Makes the messages and gives them to all readers; `run` does the work.
 
-    `snapshot` is called in the event loop, `message` in a thread.
+    `snapshot` is called in the event loop, `message` in one thread for all, which goes from one
+    message to the next without waiting for the loop.
     """
 
     def __init__(self, snapshot: Callable[[], Snapshot], *, clock: Clock, message: Message) -> None:
@@ -86,6 +88,7 @@ class Broadcast:
         self._message = message
         self._groups: dict[tuple[tuple[str, str], ...], set[Reader]] = {}
         self._news = asyncio.Event()
+        self._maker = ThreadPoolExecutor(1, thread_name_prefix="stream")
         self._closed = False
 
     @property
@@ -116,6 +119,7 @@ class Broadcast:
     def close(self) -> None:
         """Ends all streams, those too that are opened from now on."""
         self._closed = True
+        self._maker.shutdown(wait=False, cancel_futures=True)
         for group in self._groups.values():
             for reader in group:
                 reader.end()
@@ -134,14 +138,18 @@ class Broadcast:
 
     async def _round(self) -> None:
         """One message for every group, all of the same moment."""
-        if not self._groups:
+        if self._closed or not self._groups:
             return
         snapshot, now = self._snapshot(), self._clock()
-        for asked, group in tuple(self._groups.items()):
-            made = asyncio.to_thread(self._written, snapshot, now, dict(asked))
-            [message] = await asyncio.gather(made, return_exceptions=True)
+        loop = asyncio.get_running_loop()
+        made = {
+            asked: loop.run_in_executor(self._maker, self._written, snapshot, now, dict(asked))
+            for asked in self._groups
+        }
+        for asked, making in made.items():
             # What went wrong is for those who asked: it is raised where they are answered.
-            for reader in group:
+            [message] = await asyncio.gather(making, return_exceptions=True)
+            for reader in self._groups.get(asked, ()):
                 reader.give(message)
 
     def _written(self, snapshot: Snapshot, now: int, asked: Asked) -> bytes:
