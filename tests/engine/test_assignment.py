@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 from aiokafka import TopicPartition
 
+from carewatch.domain.errors import Retryable
 from carewatch.engine.assignment import KafkaGroup
 from carewatch.engine.ports import NotOwner
+from carewatch.local.ports import free_port
 from carewatch.settings import WorkerSettings
 
 PLACES = [TopicPartition("care.events", number) for number in range(2)]
@@ -105,3 +107,25 @@ async def test_an_advisory_commit_that_waited_for_a_proof_is_not_sent_into_a_joi
     await asyncio.gather(revoked, proof, advisory)
 
     assert consumer.sent == [0]
+
+
+async def test_without_a_broker_joining_may_be_tried_again() -> None:
+    """A broker may go away at any moment of a worker's start, and comes back."""
+
+    async def nothing_to_flush() -> None:
+        pass
+
+    before = asyncio.all_tasks()
+    group = KafkaGroup(
+        topic="care.events",
+        group="carewatch-track",
+        options={"bootstrap_servers": f"127.0.0.1:{free_port()}"},
+        settings=WorkerSettings(),
+        on_revoke=nothing_to_flush,
+    )
+    for _ in range(2):
+        with pytest.raises(Retryable, match="joining group carewatch-track"):
+            await group.start()
+    await group.stop()
+
+    assert asyncio.all_tasks() == before

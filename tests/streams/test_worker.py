@@ -188,6 +188,25 @@ async def test_a_worker_waits_for_the_broker_and_then_works(
         await asyncio.to_thread(kafka.start)
 
 
+@pytest.mark.parametrize("moment", ["ProducerBuffer", "_ConsumerThread", "EngineService"])
+async def test_a_broker_that_goes_away_while_a_worker_starts_is_waited_for(
+    kafka: LocalKafka, tmp_path: Path, moment: str
+) -> None:
+    """It has answered already, and the clients of Faust and of the engine are yet to start."""
+    try:
+        async with worker(kafka, tmp_path, "carewatch") as started:
+            await started.says(f"{moment}]: Starting")
+            await asyncio.to_thread(kafka.kill)
+            await asyncio.to_thread(kafka.wait)
+            await asyncio.to_thread(kafka.start)
+            await started.says(RESTORED)
+
+            assert await started.stopped_by(signal.SIGTERM) == 0
+    finally:
+        await asyncio.to_thread(kafka.start)
+    assert [line for line in started.said if "Traceback" in line] == []
+
+
 async def test_a_worker_that_never_saw_a_broker_stops(kafka: LocalKafka, tmp_path: Path) -> None:
     await asyncio.to_thread(kafka.stop)
     try:

@@ -53,10 +53,16 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         self._last_token = 0
         self._reached: dict[int, int] = {}
         self._committing = asyncio.Lock()
-        self._consumer = AIOKafkaConsumer(
-            **options,
-            group_id=group,
-            group_instance_id=f"{group}-{settings.slot}" if settings.slot else None,
+        self._options = options
+        self._settings = settings
+        self._consumer = self._new_consumer()
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        settings = self._settings
+        return AIOKafkaConsumer(
+            **self._options,
+            group_id=self._name,
+            group_instance_id=f"{self._name}-{settings.slot}" if settings.slot else None,
             # Own results are read back in a transaction's two states: only committed ones count.
             isolation_level="read_committed",
             # StickyPartitionAssignor keeps its assignment in class attributes: two consumers of
@@ -77,18 +83,29 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         )
 
     async def start(self) -> None:
-        """Joins the group; `changed` tells when partitions come."""
+        """Joins the group; `changed` tells when partitions come.
+
+        Raises Retryable without a broker: it may be tried again.
+        """
         try:
             await self._consumer.start()
+        except (KafkaError, OSError, AssertionError) as error:
+            await self._close()
+            self._consumer = self._new_consumer()  # one that has failed cannot be started again
+            raise Retryable(f"joining group {self._name}: {error!r}") from error
         except BaseException:
-            await close_consumer(self._consumer)
+            await self._close()
             raise
         self._consumer.subscribe([self._topic], listener=self)
 
     async def stop(self) -> None:
         """Leaves the group for good and closes, in bounded time."""
         # A static member sends no LeaveGroup: its partitions would idle for the whole session.
-        self._consumer._coordinator._group_instance_id = None  # noqa: SLF001
+        if self._consumer._coordinator is not None:  # noqa: SLF001
+            self._consumer._coordinator._group_instance_id = None  # noqa: SLF001
+        await self._close()
+
+    async def _close(self) -> None:
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await close_consumer(self._consumer)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from prometheus_client import CollectorRegistry
 
@@ -168,12 +168,12 @@ class Engine:
         self._enter("starting")
         self.answer()
         worker = self._settings.worker
-        counts = await self._counts()
-        if self._stage == "stopping":
-            return
+        counts: dict[str, int] = {}
         orders = self._orders or Orders()
-        if self._orders is not None:
-            await orders.read(self._log)
+        if not await self._with_kafka(lambda: self._look_at_topics(counts)):
+            return
+        if self._orders is not None and not await self._with_kafka(lambda: orders.read(self._log)):
+            return
         flush_gate = asyncio.Semaphore(FLUSH_AT_ONCE)
         for processor in self._processors:
             check_counts(processor, counts)
@@ -199,7 +199,8 @@ class Engine:
         self._spawn(self._pulse.run())
         self._watchdog.start()
         for lane in self._lanes:
-            await lane.start()
+            if not await self._with_kafka(lane.start):
+                return
             self._spawn(lane.failed())
         for lane in self._lanes:
             if lane.processor.reads == EVENTS:
@@ -236,8 +237,24 @@ class Engine:
             raise CarewatchError("the engine was not started")
         await asyncio.shield(self._failure)
 
-    async def _counts(self) -> dict[str, int]:
-        """Partition counts, as soon as there is a broker; none when stopped before.
+    async def _with_kafka(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Does a part of the start as soon as there is a broker for it; False: stopped before.
+
+        Brokers may go away between any two parts, too.
+        """
+        while self._stage != "stopping":
+            try:
+                await work()
+            except Retryable as error:
+                servers = self._settings.kafka.bootstrap_servers
+                logger.warning("waiting for Kafka at %s: %s", servers, error)
+                await asyncio.sleep(BROKER_POLL_SECONDS)
+            else:
+                return self._stage != "stopping"
+        return False
+
+    async def _look_at_topics(self, counts: dict[str, int]) -> None:
+        """Takes down the partition counts.
 
         Raises Refused for a topic with which results would be lost: missing, with another count,
         a changelog that is not compacted, facts that are.
@@ -252,21 +269,11 @@ class Engine:
         if self._timekeeper is not None:
             topics.add(PROBE)
         known = [topic for topic in TOPICS if topic.name in topics]
-        while self._stage != "stopping":
-            try:
-                counts = await partition_counts(topics, self._options)
-                if known:
-                    await audit_topics(self._settings.kafka, known)
-            except Retryable as error:
-                logger.warning(
-                    "waiting for Kafka at %s: %s", self._settings.kafka.bootstrap_servers, error
-                )
-                await asyncio.sleep(BROKER_POLL_SECONDS)
-                continue
-            for topic, count in counts.items():
-                self._metrics.partitions(topic, count)
-            return counts
-        return {}
+        counts |= await partition_counts(topics, self._options)
+        if known:
+            await audit_topics(self._settings.kafka, known)
+        for topic, count in counts.items():
+            self._metrics.partitions(topic, count)
 
     async def _announce(self, started: float) -> None:
         """One line when the first assignment is restored: the guarantee, and what it took."""

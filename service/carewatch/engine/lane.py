@@ -106,9 +106,12 @@ class Lane:
         return self._group.assigned
 
     async def start(self) -> None:
-        """Joins the group and begins; returns before partitions come."""
-        self._orders.listen(self._heed)
+        """Joins the group and begins; returns before partitions come.
+
+        Raises Retryable without a broker; nothing has begun then, and it may be tried again.
+        """
         await self._group.start()
+        self._orders.listen(self._heed)
         for work in (self._take_in(), self._reconcile(), self._report()):
             self._loops.keep(work)
 
@@ -132,16 +135,12 @@ class Lane:
     async def stood_still(self) -> None:
         """This process was stopped for longer than its session: others may have taken over.
 
-        Asks the group at once. Who is no member any more joins again, and what does not come back
-        is closed; what does has its state still. Whatever happened meanwhile, what it may write is
-        for the transactional id to say.
+        Asks the group at once. Who is no member any more joins again; what does not come back then
+        is closed, what does has its state still. Whether it may write is for the id to say.
         """
-        number = min(self.live, default=None)  # the group's answer is about the member
-        offset = None if number is None else self._partitions[number].durable_offset
-        if number is None or offset is None:
-            return
         try:
-            await self._group.prove(number, offset)
+            for number in sorted(self.live)[:1]:  # the group's answer is about the member
+                await self._group.prove(number, self._partitions[number].durable_offset or 0)
         except PASSING as error:
             logger.info("%s: no longer a member, or nobody knows: %r", self.processor.name, error)
 
@@ -320,6 +319,7 @@ class Lane:
         await partition.close()
         if flusher is not None:
             await self._loops.cancel([flusher])
+        self._rests.pop(number, None)
 
     # -- flushing --------------------------------------------------------------------------------
 
@@ -346,8 +346,8 @@ class Lane:
     async def _flush_before_leaving(self) -> "set[asyncio.Task[None]]":
         """What is in memory becomes durable if it can within two seconds; else others redo it.
 
-        Returns the flushes that were late. They go on: to break one off would cost its partition
-        all that it has restored, and in a rebalance most partitions come back to where they were.
+        Returns the flushes that were late. They go on: broken off, they would take what is restored
+        with them, and in a rebalance most partitions come back to where they were.
         """
         flushes = [
             asyncio.create_task(partition.flush(now=True))

@@ -161,7 +161,7 @@ class Membership(Group, Protocol):
         """How many partitions the source has by the newest metadata; None while unknown."""
 
     async def start(self) -> None:
-        """Joins; `changed` tells when partitions come."""
+        """Joins; `changed` tells when partitions come. Raises Retryable: it may be tried again."""
 
     async def stop(self) -> None:
         """Leaves for good, in bounded time."""

@@ -15,17 +15,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from faust.transport.drivers import aiokafka as driver
 from mode import Service
 
 from carewatch.domain.errors import Retryable
+from carewatch.engine.closing import close_consumer
 from carewatch.engine.cluster import ask_broker
 from carewatch.engine.connection import kafka_options, tls_context, uses_sasl, uses_tls
 from carewatch.engine.engine import Engine
 from carewatch.engine.group import forget_group
 from carewatch.engine.systemd import Condition, Systemd
 from carewatch.settings import KafkaSettings, Settings
+from carewatch.streams.sparing import spare
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,9 @@ STOP_SECONDS: Final = 8.0
 
 FORGET_SECONDS: Final = 1.0
 """So long a stop tries to remove the group of a worker without a slot."""
+
+POLL_SECONDS: Final = 1.0
+"""Between two looks for a broker."""
 
 EXIT_STUCK: Final = 70
 
@@ -116,8 +122,8 @@ class WorkerApp(faust.App):
 
         Faust's directory for tables is not made: there are no tables.
         """
-        # aiokafka tells of every connection and subscription; what is wrong it says as a warning.
-        logging.getLogger("aiokafka").setLevel(logging.WARNING)
+        # aiokafka tells of every connection and subscription, and of every attempt at one.
+        spare("aiokafka")
         self._systemd.start(self._condition)
         self._engine.answer()
         while not self.should_stop:
@@ -126,7 +132,7 @@ class WorkerApp(faust.App):
             except Retryable as error:
                 self._waiting = f"waiting for Kafka at {self._kafka.bootstrap_servers}: {error}"
                 logger.warning("%s", self._waiting)
-                await self.sleep(1.0)
+                await self.sleep(POLL_SECONDS)
             else:
                 self._waiting = None
                 return
@@ -164,7 +170,48 @@ class WorkerApp(faust.App):
         await super().stop()
 
 
+async def _patiently(
+    client: driver.Producer | driver.AIOKafkaConsumerThread, start: Callable[[], Awaitable[None]]
+) -> None:
+    """Starts one of Faust's clients, whatever becomes of the broker meanwhile.
+
+    It was there when the app began to start; without this the process would end by a traceback.
+    """
+    while not client.should_stop:
+        try:
+            await start()
+        except (KafkaError, OSError) as error:
+            servers = ", ".join(f"{url.host}:{url.port}" for url in client.app.conf.broker)
+            logger.warning("waiting for Kafka at %s: %r", servers, error)
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+class _Producer(driver.Producer):
+    async def on_start(self) -> None:
+        await _patiently(self, self._start)
+
+    async def _start(self) -> None:
+        try:
+            await super().on_start()
+        except BaseException:
+            await self._ensure_producer().client.close()
+            raise
+
+
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    async def on_start(self) -> None:
+        await _patiently(self, self._start)
+
+    async def _start(self) -> None:
+        try:
+            await super().on_start()
+        except BaseException:
+            if self._consumer is not None:
+                await close_consumer(self._consumer)
+            raise
+
     async def on_thread_stop(self) -> None:
         """Comes to an end when the broker is away.
 
@@ -184,6 +231,7 @@ class _Consumer(driver.Consumer):
 
 class _Transport(driver.Transport):
     Consumer = _Consumer
+    Producer = _Producer
 
 
 def build_app(
