@@ -91,19 +91,21 @@ def accept(
     """Takes an event in and says what changed; `clock` already knows of its arrival.
 
     `keep` is how many events can still be derived anew. An older revision of what was inherited
-    changes nothing, nor what is said of a final message, which is counted (`late_changes`).
+    changes nothing. What is said of a final message is counted (`late_changes`), and moves no clock.
     """
     if memory.settles_by(clock):
         # Here, too, since it does not matter when somebody gets round to settling it.
         memory.settle()
-    memory.recorded = max(memory.recorded, event.recorded)
     late = late_change(event, memory.events, memory.state, memory.forgotten, clock - HISTORY_MS)
-    idle = late == "final" or (isinstance(event, Inherited) and _is_replaced(memory, event))
+    if late == "final":
+        return [Change(counted(event), 1, event.id, "")]
+    memory.recorded = max(memory.recorded, event.recorded)
+    idle = isinstance(event, Inherited) and _is_replaced(memory, event)
     settled, older = memory.is_settled, memory.base_order
     changes = advance(memory, clock, books) if idle else _take(memory, event, clock, books, keep)
     if not settled:
         older = memory.base_order
-    if late == "final" or (late == "unknown" and older is not None):
+    if late == "unknown" and older is not None:
         changes.append(Change(counted(event), 1, event.id, ""))
     return changes
 
