@@ -91,7 +91,8 @@ def accept(
     """Takes an event in and says what changed; `clock` already knows of its arrival.
 
     `keep` is how many events can still be derived anew. An older revision of what was inherited
-    changes nothing. What is said of a final message is counted (`late_changes`), and moves no clock.
+    changes nothing. What is said of a final message is counted (`late_changes`), and moves no
+    clock.
     """
     if memory.settles_by(clock):
         # Here, too, since it does not matter when somebody gets round to settling it.
