@@ -17,14 +17,14 @@ const [units, narrow] = ["short", "narrow"].map((unitDisplay) =>
   Object.fromEntries(["second", "minute", "hour", "day"].map((unit) =>
     [unit, new Intl.NumberFormat(languages, { style: "unit", unit, unitDisplay })])));
 
-function unitName(unit, count) {
-  return units[unit].formatToParts(count).find((part) => part.type === "unit")?.value ?? "";
+function unitName(format, count) {
+  return format.formatToParts(count).find((part) => part.type === "unit")?.value ?? "";
 }
 
 // Digits and unit apart, since a wall shows them in two sizes: as exact as can be read at a glance.
 function durationParts(ms) {
   const rounded = Math.floor(Math.max(0, ms) / SECOND) * SECOND;
-  const of = (unit, digits, count) => ({ digits, unit: unitName(unit, count) });
+  const of = (unit, digits, count) => ({ digits, unit: unitName(units[unit], count) });
   if (rounded < MINUTE) return of("second", plain.format(rounded / SECOND), rounded / SECOND);
   if (rounded < 10 * MINUTE) {
     const minutes = Math.floor(rounded / MINUTE);
@@ -71,6 +71,7 @@ export function brief(unit, value) {
   if (unit === "permille") return `${plain.format(Math.floor(value / 10))}%`;
   if (unit !== "ms") return text(unit, value);
   if (value >= MINUTE && value < 10 * MINUTE) return durationParts(value).digits;
+  if (value >= HOUR && value < 10 * HOUR) return durationParts(value).digits + unitName(narrow.hour, 2);
   const [name, size] =
     value < MINUTE ? ["second", SECOND] : value < HOUR ? ["minute", MINUTE]
     : value < 2 * DAY ? ["hour", HOUR] : ["day", DAY];
