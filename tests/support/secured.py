@@ -1,7 +1,7 @@
 """A Kafka with TLS, names and passwords, and an authorizer that refuses what nobody allowed.
 
 Clients of the plain listener are the administrator; everybody else comes by `SASL_SSL` and may do
-what `carewatch.wire.access` says of the role.
+what `carewatch.wire.access` says of the role. A third listener knows who asks by a certificate.
 """
 
 import asyncio
@@ -37,16 +37,20 @@ def password_of(role: str) -> str:
 
 
 class SecuredKafka:
-    """One node with two listeners; `start` makes a user of every role, and grants its rights."""
+    """One node with three listeners; `start` makes a user of every role, and grants its rights."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
         self.ca_file = folder / "ca.pem"
         self._port = free_port()
+        self._certified_port = free_port()
         plain, controller = free_port(), free_port()
         _write_certificates(folder)
-        listeners = f"PLAINTEXT://{HOST}:{plain},SASL_SSL://{HOST}:{self._port}"
+        listeners = (
+            f"PLAINTEXT://{HOST}:{plain},SASL_SSL://{HOST}:{self._port},"
+            f"CERTIFIED://{HOST}:{self._certified_port}"
+        )
         mechanism = "scram-sha-512"
         self.kafka = LocalKafka(
             folder / "kafka",
@@ -57,7 +61,7 @@ class SecuredKafka:
                 "listeners": f"{listeners},CONTROLLER://{HOST}:{controller}",
                 "advertised.listeners": listeners,
                 "listener.security.protocol.map": (
-                    "PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT"
+                    "PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CERTIFIED:SSL,CONTROLLER:PLAINTEXT"
                 ),
                 "inter.broker.listener.name": "PLAINTEXT",
                 "authorizer.class.name": (
@@ -67,6 +71,9 @@ class SecuredKafka:
                 "super.users": "User:ANONYMOUS",
                 "ssl.keystore.type": "PEM",
                 "ssl.keystore.location": str(folder / "broker.pem"),
+                "ssl.truststore.type": "PEM",
+                "ssl.truststore.location": str(self.ca_file),
+                "listener.name.certified.ssl.client.auth": "required",
                 "sasl.enabled.mechanisms": "SCRAM-SHA-512",
                 f"listener.name.sasl_ssl.{mechanism}.sasl.jaas.config": (
                     "org.apache.kafka.common.security.scram.ScramLoginModule required;"
@@ -84,10 +91,15 @@ class SecuredKafka:
         """The listener of everybody else."""
         return f"{HOST}:{self._port}"
 
+    @property
+    def certified_servers(self) -> str:
+        """The listener of those who show a certificate, as `CN=carewatch-ROLE`."""
+        return f"{HOST}:{self._certified_port}"
+
     def start(self) -> None:
         """Blocks until every role can log in."""
         self.kafka.start()
-        asyncio.run(self._grant(rights()))
+        asyncio.run(self.grant(rights()))
 
     def stop(self) -> None:
         self.kafka.stop()
@@ -102,7 +114,8 @@ class SecuredKafka:
             "CARE_KAFKA_PASSWORD": password_of(role),
         }
 
-    async def _grant(self, granted: Iterable[Right]) -> None:
+    async def grant(self, granted: Iterable[Right]) -> None:
+        """Allows more; a right's role is the name of a user."""
         client = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
         await client.start()
         try:
@@ -127,7 +140,10 @@ async def _create(client: AIOKafkaAdminClient, right: Right) -> None:
 
 
 def _write_certificates(folder: Path) -> None:
-    """`ca.pem` vouches for `broker.pem`, the broker's key and certificate."""
+    """`ca.pem` vouches for `broker.pem`, the broker's key and certificate, and for every role.
+
+    A role has a folder with files called like those of Strimzi's secrets.
+    """
     ca_key, broker_key = (
         ec.generate_private_key(ec.SECP256R1()),
         ec.generate_private_key(ec.SECP256R1()),
@@ -155,10 +171,20 @@ def _write_certificates(folder: Path) -> None:
     addresses = x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))])
     broker = begun(name, broker_key).add_extension(addresses, critical=False)
     pem = serialization.Encoding.PEM
+
+    def private(key: ec.EllipticCurvePrivateKey) -> bytes:
+        unencrypted = serialization.NoEncryption()
+        return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, unencrypted)
+
     (folder / "ca.pem").write_bytes(ca.public_bytes(pem))
     (folder / "broker.pem").write_bytes(
-        broker_key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + broker.sign(ca_key, hashes.SHA256()).public_bytes(pem)
+        private(broker_key) + broker.sign(ca_key, hashes.SHA256()).public_bytes(pem)
     )
+    for role in ROLES:
+        key = ec.generate_private_key(ec.SECP256R1())
+        own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"carewatch-{role}")])
+        certificate = begun(own, key).sign(ca_key, hashes.SHA256())
+        (folder / role).mkdir()
+        (folder / role / "ca.crt").write_bytes(ca.public_bytes(pem))
+        (folder / role / "user.crt").write_bytes(certificate.public_bytes(pem))
+        (folder / role / "user.key").write_bytes(private(key))

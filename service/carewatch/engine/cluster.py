@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from carewatch.domain.errors import Refused, Retryable
 from carewatch.processors.base import Processor
@@ -12,7 +12,10 @@ from carewatch.wire.topics import BY_NAME
 
 
 async def partition_counts(topics: Iterable[str], options: dict[str, Any]) -> dict[str, int]:
-    """How many partitions each topic has; raises Refused for one that does not exist."""
+    """How many partitions each topic has.
+
+    Raises Refused for one that does not exist, or that this user may not even see.
+    """
     wanted = sorted(set(topics))
     client = AIOKafkaAdminClient(**options)
     try:
@@ -27,6 +30,13 @@ async def partition_counts(topics: Iterable[str], options: dict[str, Any]) -> di
         for topic in described
         if topic["error_code"] == 0
     }
+    denied = TopicAuthorizationFailedError.errno
+    hidden = [str(topic["topic"]) for topic in described if topic["error_code"] == denied]
+    if hidden:
+        raise Refused(
+            f"this user of Kafka may not see: {', '.join(sorted(hidden))}. Remedy: log in as the "
+            "user of this role (kafka.username, kafka.cert_file), or give it the role's rights"
+        )
     missing = [topic for topic in wanted if topic not in found]
     if missing:
         raise Refused(
