@@ -96,8 +96,8 @@ def happens(r: Random, kind: str, at: int, number: int, keys: tuple[str, ...]) -
                 **common,
             )
         case "opened":
-            more = {"lifecycle": {"to": r.choice(STATUSES)}} if r.random() < 0.5 else {}
-            return event("conversation.opened", at, **more, **common)
+            stated: dict[str, Any] = {"lifecycle": {"to": r.choice(STATUSES)}}
+            return event("conversation.opened", at, **common, **r.choice(({}, stated)))
         case "assigned":
             side = {"to": r.choice(SIDES)}
             return event("conversation.assigned", at, actor="system", assignment=side, **common)
