@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copied
 
 
-def written(module: Path, calls: list[list[object]], language: str = "en-GB") -> list[object]:
+def written(module: Path, calls: list[list[Any]], language: str = "en-GB") -> list[object]:
     """What the named functions of the module answer, each to its arguments."""
     node = shutil.which("node")
     if node is None:
@@ -55,7 +56,7 @@ def test_durations_are_as_exact_as_can_be_read_at_a_glance(module: Path) -> None
 
 
 def test_rows_write_shorter_and_never_round_a_share_up(module: Path) -> None:
-    calls = [
+    calls: list[list[Any]] = [
         ["brief", "ms", 42_000],
         ["brief", "ms", 299_999],
         ["brief", "ms", 40 * MINUTE],
@@ -67,22 +68,22 @@ def test_rows_write_shorter_and_never_round_a_share_up(module: Path) -> None:
     ]
 
     expected = ["42s", "4:59", "40m", "1:30h", "89%", "-17%", "12", "\u2013"]
-    assert written(module, [*calls]) == expected
+    assert written(module, calls) == expected
 
 
 def test_countdown_goes_on_below_zero(module: Path) -> None:
     calls = [["countdown", ms] for ms in (3_700_000, 65_000, 0, -65_000)]
 
-    assert written(module, [*calls]) == ["1:01:40", "1:05", "0:00", "\u22121:05"]
+    assert written(module, calls) == ["1:01:40", "1:05", "0:00", "\u22121:05"]
 
 
 def test_promise_is_written_in_the_greatest_unit_that_fits(module: Path) -> None:
     calls = [["promised", ms] for ms in (20_000, 10 * MINUTE, 90 * MINUTE, 4 * HOUR)]
 
-    assert written(module, [*calls]) == ["20 secs", "10 mins", "90 mins", "4 hrs"]
+    assert written(module, calls) == ["20 secs", "10 mins", "90 mins", "4 hrs"]
 
 
 def test_numbers_and_units_are_those_of_the_language(module: Path) -> None:
     calls = [["text", "permille", 987], ["text", "count", 1234], ["text", "ms", 12 * MINUTE]]
 
-    assert written(module, [*calls], "de-DE") == ["98,7%", "1.234", "12 Min."]
+    assert written(module, calls, "de-DE") == ["98,7%", "1.234", "12 Min."]
