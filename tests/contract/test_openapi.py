@@ -17,6 +17,8 @@ from carewatch.exporter.api import board_document, encode_document
 from carewatch.exporter.openapi import document
 from carewatch.secrets import Secret
 from carewatch.settings import BoardSettings
+from carewatch.wall.view import Wall
+from carewatch.wall.views import VIEWS
 from support.asyncapi import as_yaml
 from support.boards import FilledFeed, board_of, running_board, sample_outputs
 from support.replays import replay
@@ -98,6 +100,18 @@ async def test_what_a_board_answers_is_what_is_described(
                 async with session.get(f"/api/v1/board{query}") as response:
                     found = orjson.loads(await response.read())
                 assert complaints(check, found) == []
+
+
+def test_the_messages_of_the_wall_have_the_fields_that_are_promised(lived: Board) -> None:
+    answer = document()["paths"]["/api/v1/stream"]["get"]["responses"]["200"]
+    promised = Draft202012Validator(
+        answer["content"]["text/event-stream"]["schema"]["contentSchema"], validate_formats=True
+    )
+    wall = Wall()
+    for board in (lived, Board()):
+        for view in VIEWS:
+            message = wall.build_view(board.snapshot(), 0, {"view": view.name})
+            assert complaints(promised, orjson.loads(orjson.dumps(message))) == []
 
 
 def test_the_week_has_values_of_every_kind(lived: Board) -> None:
