@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from carewatch.domain.events import Inherited
 from carewatch.domain.facts import Contact, SessionFact, Tally
 from carewatch.domain.ledger import (
     HISTORY_EVENTS,
@@ -154,3 +155,32 @@ def test_what_one_event_makes_true_and_untrue_again_is_never_said() -> None:
     said = [one.result for one in changes]
     assert [one for one in said if isinstance(one, Tally) and one.metric == "service_level"] == []
     assert [sign for sign in Counter(said).values() if sign > 1] == []
+
+
+def test_what_a_timer_says_again_after_it_was_taken_back_has_another_id() -> None:
+    """The turn was handed over, taken back when its deadline had passed, and handed over again."""
+    books = Books([Book(1, "", 0, Document(policies=[POLICY]))])
+    memory, told = new_memory("acme", "c1"), Told()
+
+    def takes(id_: str, merge: str, *, began: int | None, clock: int) -> None:
+        inherited = Inherited(
+            id=id_,
+            at=START,
+            recorded=START,
+            channel="whatsapp",
+            account="pn-1",
+            child="c2",
+            merge=merge,
+            started_at=began,
+            revision=1 if began is not None else 2,
+            hops=1,
+        )
+        told.take(accept(memory, inherited, clock, books))
+
+    takes("h1", "m1", began=START, clock=START + 200)
+    told.take(advance(memory, START + HOUR, books))
+    takes("h2", "m1", began=None, clock=START + HOUR)
+    takes("h3", "m2", began=START, clock=START + HOUR)
+
+    breached = [one for one in told.alive.values() if getattr(one.result, "to", "") == "breached"]
+    assert breached

@@ -115,8 +115,11 @@ def _take(memory: Memory, event: Event, clock: int, books: Books, keep: int) -> 
     memory.unsettle()
     event = _after_its_question(memory, event)
     state = memory.state
-    in_order = _is_newest(state, event) and (
-        state.last_timer_at is None or event.at > state.last_timer_at
+    # Not before `retold`: a timer's result that was taken back must not come back under its id.
+    in_order = (
+        _is_newest(state, event)
+        and (state.last_timer_at is None or event.at > state.last_timer_at)
+        and event.at >= memory.retold
     )
     plain = in_order and not _may_concern_another(memory, event)
     if not plain:
@@ -265,6 +268,8 @@ def _rederive(
     } & memory.causes.keys()
     causes = {key: memory.causes[key] for key in sorted(kept_causes)} | causes
 
+    if withdrawn:
+        memory.retold = until
     memory.state, memory.advanced = state, until
     memory.changed()
     memory.events.become(events)

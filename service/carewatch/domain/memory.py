@@ -32,6 +32,7 @@ class Memory(msgspec.Struct, array_like=True):
     are the keys of messages that replies named before they arrived (R3), `handed` the newest
     revision of what each merge among `events` handed over (E14). By the rulebooks up to number
     `due_by` the next timer is `due`. `forgotten` are the marks of messages whose history settled.
+    What was taken back had become true before `retold`.
     """
 
     tenant: str
@@ -49,6 +50,7 @@ class Memory(msgspec.Struct, array_like=True):
     due: int | None = None
     due_by: int = -1
     forgotten: bytes = b""
+    retold: int = 0
 
     def next_timer(self, books: Books) -> int | None:
         """When something becomes true by itself, None when nothing will."""
