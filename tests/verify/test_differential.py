@@ -102,3 +102,18 @@ def test_what_is_said_of_a_final_message_moves_no_clock() -> None:
     oracle, found = told_both([asked, noted], Document(), afterwards=60_000, every=1000)
 
     assert [str(one) for one in judge(oracle, found).differences] == []
+
+
+def test_of_two_contacts_of_one_instant_one_is_the_first() -> None:
+    """The second one is another contact, for whoever asks whether there was one (W7)."""
+    events = [
+        message(0, id_="e1", key="c1"),
+        message(1000, id_="e2", key="c1", actor="bot"),
+        message(0, id_="e3", key="c2"),
+    ]
+    for one in events:
+        one["data"]["customer_key"] = "u1"
+
+    oracle, found = told_both(events, Document(), afterwards=3_600_000 * 30, every=1)
+
+    assert [str(one) for one in judge(oracle, found).differences] == []

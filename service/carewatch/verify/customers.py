@@ -117,7 +117,8 @@ def _first_contact(one: Contact, others: list[Contact], contacts: list[Contact])
     if one.by_agent or one.reopened or one.resolved is None or one.resolved - one.at > WEEK:
         return
     again = any(
-        one.at < other.at <= one.at + WEEK
+        _before(one, other)
+        and other.at <= one.at + WEEK
         and (not one.topics or not other.topics or one.topics & other.topics)
         for other in others
     )
@@ -135,6 +136,6 @@ def _first_contact(one: Contact, others: list[Contact], contacts: list[Contact])
 def _by_bot(one: Contact, others: list[Contact]) -> Iterator[Entry]:
     if not one.bot:
         return
-    again = any(one.at < other.at <= one.at + BOT_HORIZON for other in others)
+    again = any(_before(one, other) and other.at <= one.at + BOT_HORIZON for other in others)
     helped = one.helped and not again
     yield Entry("bot_resolution", plain(one.tenant, one.channel), one.at, int(helped), 1)
