@@ -114,11 +114,13 @@ async def build_redriver(settings: Settings) -> Redriver:
 def build_board(settings: Settings, clock: Clock) -> BoardServer:
     """The board, not started yet. Must be called inside a running event loop."""
     tenants = tuple(sorted({account.tenant for account in settings.accounts}))
+    wall = Wall()
     return BoardServer(
         settings.board,
         feed=Feed(kafka_options(settings.kafka), tenants=tenants),
         clock=clock,
-        message=Wall().build_view,
+        message=wall.build_view,
+        watch=wall.watch,
         routes=wall_routes(),
         registry=CollectorRegistry(),
     )

@@ -113,6 +113,38 @@ async def test_news_is_told_and_without_news_the_message_comes_again() -> None:
         await heard(told, 9)
 
 
+async def test_board_is_looked_at_though_no_stream_is_open() -> None:
+    seen: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+
+    def watch(snapshot: Snapshot, now: int) -> None:
+        loop.call_soon_threadsafe(seen.put_nowait, (waiting(snapshot), now))
+
+    loop = asyncio.get_running_loop()
+    async with running_board(FilledFeed(), watch=watch, now=NOW), asyncio.timeout(30):
+        assert await seen.get() == (3, NOW)
+
+
+async def test_defect_of_the_look_is_logged_and_ends_no_stream(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    looked = asyncio.Event()
+
+    def watch(_: Snapshot, now: int) -> None:
+        loop.call_soon_threadsafe(looked.set)
+        raise KeyError(now)
+
+    loop = asyncio.get_running_loop()
+    feed = FilledFeed()
+    async with (
+        running_board(feed, message=said, watch=watch, now=NOW) as (_, session),
+        asyncio.timeout(30),
+    ):
+        await looked.wait()
+        async with session.get("/api/v1/stream") as response:
+            assert (await anext(messages(response)))["waiting"] == 3
+    assert "the board is not remembered" in caplog.text
+
+
 async def test_stream_says_when_to_come_back_and_is_not_kept() -> None:
     async with running() as (_, _, session), session.get("/api/v1/stream") as response:
         assert response.headers["Content-Type"] == "text/event-stream"

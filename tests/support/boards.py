@@ -13,7 +13,7 @@ from carewatch.domain.board import Board
 from carewatch.domain.rulebook import Document, Policy, QueueRules, TargetRule, Tenant
 from carewatch.exporter.feed import Feed
 from carewatch.exporter.server import BoardServer
-from carewatch.exporter.stream import Message
+from carewatch.exporter.stream import Message, Watch
 from carewatch.processors.base import Output
 from carewatch.settings import BoardSettings
 from carewatch.wire import topics
@@ -124,6 +124,7 @@ async def running_board(
     settings: BoardSettings | None = None,
     *,
     message: Message = silent,
+    watch: Watch | None = None,
     routes: Iterable[web.RouteDef] = (),
     now: int = T0 + 7_000,
 ) -> AsyncIterator[tuple[BoardServer, aiohttp.ClientSession]]:
@@ -133,6 +134,7 @@ async def running_board(
         feed=feed,
         clock=lambda: now,
         message=message,
+        watch=watch,
         routes=routes,
         registry=CollectorRegistry(),
     )

@@ -81,6 +81,18 @@ def test_present_state_is_remembered_from_the_first_look_on() -> None:
     assert trend(wall, busy, "queue", "waiting")["values"][-1] == 7
 
 
+def test_present_state_is_remembered_though_no_wall_is_open() -> None:
+    busy, wall = board(), Wall()
+    for minutes_ago, waiting in ((2, 5), (0, 6)):
+        now = AT - minutes_ago * MINUTE
+        busy.reach(now)
+        busy.put("waiting_conversations", Tally(waiting))
+        wall.watch(busy.board.snapshot(), now + 500)
+
+    last = trend(wall, busy, "queue", "waiting", now=AT + 700)
+    assert last["values"][-3:] == [5, None, 6]
+
+
 def test_longest_wait_is_remembered_as_it_was_then() -> None:
     busy, wall = board(AT - MINUTE), Wall()
     busy.put("oldest_unanswered", Moment(AT - 3 * MINUTE))

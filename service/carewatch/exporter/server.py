@@ -13,13 +13,14 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from carewatch.clock import Clock
+from carewatch.domain.board import Snapshot
 from carewatch.domain.errors import ConfigError
 from carewatch.exporter.access import Access
 from carewatch.exporter.answers import NO_STORE, not_ready
 from carewatch.exporter.doors import Doors
 from carewatch.exporter.exposition import Exposition
 from carewatch.exporter.feed import Feed
-from carewatch.exporter.stream import Broadcast, Message
+from carewatch.exporter.stream import Broadcast, Message, Watch
 from carewatch.settings import BoardSettings
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,8 @@ logger = logging.getLogger(__name__)
 class BoardServer:
     """The board around a feed. `start`, then `stop`; `stop` is safe without `start`.
 
-    `message` is what the stream says, `routes` are further pages.
+    `message` is what the stream says, `watch` sees the board also while no stream is open,
+    `routes` are further pages.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class BoardServer:
         feed: Feed,
         clock: Clock,
         message: Message,
+        watch: Watch | None = None,
         routes: Iterable[web.RouteDef] = (),
         registry: CollectorRegistry,
     ) -> None:
@@ -45,7 +48,7 @@ class BoardServer:
         self._feed = feed
         self._routes = tuple(routes)
         self._exposition = Exposition(registry, feed.refresh)
-        self._broadcast = Broadcast(lambda: feed.refresh().snapshot, clock=clock, message=message)
+        self._broadcast = Broadcast(self._snapshot, clock=clock, message=message, watch=watch)
         feed.on_news(self._broadcast.tell)
         self._doors = Doors(feed, self._broadcast, clock=clock, max_streams=settings.max_streams)
         self._access = Access(settings.token)
@@ -94,6 +97,10 @@ class BoardServer:
         for task in self._working:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
+
+    def _snapshot(self) -> Snapshot | None:
+        """The board of this moment; None until all of the topic has been read."""
+        return None if self._feed.missing is not None else self._feed.refresh().snapshot
 
     async def _close_streams(self, _: web.Application) -> None:
         """Stopping must not wait for browsers to leave."""

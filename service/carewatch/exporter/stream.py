@@ -8,6 +8,8 @@ closing what is quiet.
 
 import asyncio
 import contextlib
+import logging
+import math
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,8 @@ from aiohttp import web
 from carewatch.clock import Clock
 from carewatch.domain.board import Snapshot
 
+logger = logging.getLogger(__name__)
+
 Asked = Mapping[str, str]
 """What a reader asks for, by the names of `PARAMETERS`."""
 
@@ -30,11 +34,17 @@ Message = Callable[[Snapshot, int, Asked], object]
 values. It is called in one thread at a time, for all questions of a moment with the same snapshot.
 A ValueError says what was wrong to ask for."""
 
+Watch = Callable[[Snapshot, int], None]
+"""Looks at the board while nobody else does: whatever remembers the last hour needs no reader."""
+
 APART_S: Final = 0.25
 """News is told no more often: eyes see no difference, and many records share one message."""
 
 QUIET_S: Final = 1.0
 """Without news the message comes this often: it says how old the figures are."""
+
+WATCH_S: Final = 15.0
+"""So often the board is looked at while no stream is open."""
 
 STALLED_S: Final = 15.0
 """A reader whose connection takes no message for so long is closed; a live one opens it again."""
@@ -78,14 +88,24 @@ class Reader:
 class Broadcast:
     """Makes the messages and gives them to all readers; `run` does the work.
 
-    `snapshot` is called in the event loop, `message` in one thread for all, which goes from one
-    message to the next without waiting for the loop.
+    `snapshot` is called in the event loop, and is None before there is a whole one; `message` and
+    `watch` in one thread for all, which goes from one message to the next without waiting for the
+    loop.
     """
 
-    def __init__(self, snapshot: Callable[[], Snapshot], *, clock: Clock, message: Message) -> None:
+    def __init__(
+        self,
+        snapshot: Callable[[], Snapshot | None],
+        *,
+        clock: Clock,
+        message: Message,
+        watch: Watch | None = None,
+    ) -> None:
         self._snapshot = snapshot
         self._clock = clock
         self._message = message
+        self._watch = watch
+        self._watched = -math.inf
         self._groups: dict[tuple[tuple[str, str], ...], set[Reader]] = {}
         self._news = asyncio.Event()
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="stream")
@@ -138,10 +158,20 @@ class Broadcast:
 
     async def _round(self) -> None:
         """One message for every group, all of the same moment."""
-        if self._closed or not self._groups:
+        if self._closed:
+            return
+        loop = asyncio.get_running_loop()
+        if not self._groups and (self._watch is None or loop.time() < self._watched + WATCH_S):
             return
         snapshot, now = self._snapshot(), self._clock()
-        loop = asyncio.get_running_loop()
+        if snapshot is None:
+            return
+        if not self._groups and self._watch is not None:
+            self._watched = loop.time()
+            watching = loop.run_in_executor(self._maker, self._watch, snapshot, now)
+            [wrong] = await asyncio.gather(watching, return_exceptions=True)
+            if isinstance(wrong, Exception):
+                logger.error("a bug: the board is not remembered", exc_info=wrong)
         made = {
             asked: loop.run_in_executor(self._maker, self._written, snapshot, now, dict(asked))
             for asked in self._groups

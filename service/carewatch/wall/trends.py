@@ -2,7 +2,7 @@
 
 A count is told minute by minute. Ranks and shares of single minutes would jump with every sample,
 so they are told every five minutes of the fifteen minutes before. What is only known as of now
-(who waits, and for how long) has no windows: it is remembered while somebody looks at a wall.
+(who waits, and for how long) has no windows: it is remembered since the board was started.
 """
 
 from collections.abc import Mapping, Sequence
@@ -112,7 +112,7 @@ class Memory:
                 del kept[old]
 
     def line(self, gauge: Gauge, place: Place, now: int) -> Trend:
-        """A gauge; a minute in which nobody looked is a gap."""
+        """A gauge; a minute in which the board was away, or its data were old, is a gap."""
         return _remembered(
             now, {minute: _of(place, gauge, by[gauge]) for minute, by in self._minutes.items()}
         )

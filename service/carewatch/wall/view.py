@@ -24,7 +24,7 @@ class Wall:
     """Makes the messages of one board, and remembers what the board forgets.
 
     The board knows who waits now, but not who waited half an hour ago: that is noted with every
-    message, so the trends of present states begin when somebody first looks at a wall.
+    message, and by `watch` while no wall is open.
     """
 
     def __init__(self) -> None:
@@ -71,6 +71,11 @@ class Wall:
             "tiles": [tile.message() for tile in board.tiles],
             "panels": [panel.message() for panel in board.panels],
         }
+
+    def watch(self, snapshot: Snapshot, now: int) -> None:
+        """Notes how it is at `now` (milliseconds); may be called from several threads."""
+        with self._turn:
+            self._look(snapshot, now)
 
     def _look(self, snapshot: Snapshot, now: int) -> Scene:
         """All of the snapshot."""
