@@ -18,7 +18,7 @@ async def test_a_refused_plan_creates_nothing() -> None:
 
 
 async def test_a_cluster_that_is_away_is_worth_another_try() -> None:
-    away = KafkaSettings(bootstrap_servers=f"{HOST}:{free_port()}")
+    port = free_port()
 
-    with pytest.raises(Retryable, match=away.bootstrap_servers):
-        await describe_topics(away)
+    with pytest.raises(Retryable, match=rf"^asking about topics: .*\b{port}\b"):
+        await describe_topics(KafkaSettings(bootstrap_servers=f"{HOST}:{port}"))
