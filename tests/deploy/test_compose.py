@@ -199,6 +199,15 @@ def test_the_image_holds_locked_packages_and_runs_without_rights() -> None:
     ]  # fmt: skip
 
 
+def test_every_stage_stands_on_a_base_pinned_by_digest() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+
+    assert set(bases) == {"${PYTHON}"}
+    assert re.search(
+        r"^ARG PYTHON=python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE
+    )
+
+
 def test_what_the_image_copies_exists_and_is_sent_to_the_builder() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
     allowed = [
