@@ -33,7 +33,7 @@ from carewatch.wall.view import Wall
 from carewatch.wire import topics
 
 if TYPE_CHECKING:
-    import faust
+    from carewatch.streams.app import WorkerApp
 
 
 def build_gateway(settings: Settings, clock: Clock) -> Gateway:
@@ -82,7 +82,7 @@ def build_gateway(settings: Settings, clock: Clock) -> Gateway:
     )
 
 
-def wire_worker(settings: Settings) -> "faust.App":
+def wire_worker(settings: Settings) -> "WorkerApp":
     """The Faust app of the stream worker: all processors under the engine. Starts nothing.
 
     Raises ConfigError without a key for dead letters.

@@ -22,4 +22,6 @@ def command(folder: Path | None, loglevel: str) -> None:
     """Run the stream worker until it is told to stop (SIGTERM, Ctrl-C)."""
     from carewatch.streams.run import run_worker  # noqa: PLC0415 - --help need not wait for Faust
 
-    run_worker(wire_worker(load_settings(folder, secrets="dead_letters")), loglevel)
+    app = wire_worker(load_settings(folder, secrets="dead_letters"))
+    app.answer()
+    run_worker(app, loglevel)

@@ -117,6 +117,13 @@ class WorkerApp(faust.App):
         self._kept = slot is not None
         self._engine_service = EngineService(engine)
 
+    def answer(self) -> None:
+        """Answers /metrics, /livez and /readyz from now on; the start does so, if nobody has.
+
+        Raises ConfigError when the port is taken: before Faust runs, who would only tell its trace.
+        """
+        self._engine.answer()
+
     async def on_first_start(self) -> None:
         """Waits for the broker: Faust's own start gives up after some seconds and exits.
 
@@ -125,7 +132,7 @@ class WorkerApp(faust.App):
         # aiokafka tells of every connection and subscription, and of every attempt at one.
         spare("aiokafka")
         self._systemd.start(self._condition)
-        self._engine.answer()
+        self.answer()
         while not self.should_stop:
             try:
                 await ask_broker(kafka_options(self._kafka))
@@ -240,7 +247,7 @@ def build_app(
     agents: Sequence[TopicAgent] = (),
     *,
     systemd: Systemd | None = None,
-) -> faust.App:
+) -> WorkerApp:
     """The app of one worker process. Importing and building do nothing; starting does.
 
     Each agent gets raw bytes. What it raises is logged without the value and the record counts as
