@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from carewatch import __version__
-from carewatch.domain.metric import ROLLING
 from carewatch.local import comparison
 from carewatch.wire import topics
 from support.deployment import Deployment
-from support.verdicts import Ran, last_tick, net, newest, repeated, verified, written_after
+from support.verdicts import Ran, metric_points, net, repeated, verified
 
 EXAMPLES: Final = 5
 
@@ -111,32 +110,7 @@ class Report:
         for name in (topics.FACTS, topics.SLA):
             self.differences[f"{name} twice"] = repeated(ran.records[name])[:EXAMPLES]
             self.differences[name] = _different(net(ran.records[name]), net(ran.replayed[name]))
-        metrics, replayed = ran.records[topics.METRICS], ran.replayed[topics.METRICS]
-        until = last_tick(ran.records[topics.EVENTS])
-        newer = written_after(metrics, until) | written_after(replayed, until)
-        self.differences[topics.METRICS] = _different(
-            *of_one_moment(newest(metrics), newest(replayed), newer)
-        )
-
-
-Points = dict[bytes | None, dict[str, Any]]
-
-
-def of_one_moment(found: Points, wanted: Points, newer: set[bytes | None]) -> tuple[Points, Points]:
-    """Both without what moved on while the topics were read, one after the other: `newer` series,
-    in which a timer has counted something since, and the rolling windows that the one shows for
-    another minute than the other.
-    """
-    moved = newer | {
-        key
-        for key in found.keys() & wanted.keys()
-        if found[key]["window"] in ROLLING and found[key].get("end") != wanted[key].get("end")
-    }
-    kept, expected = (
-        {key: point for key, point in points.items() if key not in moved}
-        for points in (found, wanted)
-    )
-    return kept, expected
+        self.differences[topics.METRICS] = _different(*metric_points(ran))
 
 
 def _different(found: dict[Any, Any], wanted: dict[Any, Any]) -> list[str]:

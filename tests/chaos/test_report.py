@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from chaos.report import Report, of_one_moment
+from chaos.report import Report
+from support.verdicts import of_one_moment
 
 KEY = b"series"
 

@@ -152,6 +152,9 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
     return replace(found, told=found.told | logs)
 
 
+SHORT = 4
+
+
 def test_every_delivery_was_taken(sent: Sent) -> None:
     """In the form of success of its provider; what was not understood is kept, not refused."""
     expected = {
@@ -207,10 +210,15 @@ def test_no_person_is_in_any_topic(sent: Sent) -> None:
         for record in records
         for part in (record.key, record.value, *(text for _, text in record.headers))
         for word in words
-        if part is not None and word in part
+        if part is not None and word in part and (len(word) > SHORT or not is_binary(topic))
     }
 
     assert found == set()
+
+
+def is_binary(topic: str) -> bool:
+    """Whether its records are no text: by chance, any three letters are somewhere in them."""
+    return topic.startswith("care.state.")
 
 
 def test_no_person_is_in_any_log_or_metric(sent: Sent) -> None:

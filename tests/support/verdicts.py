@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from carewatch.domain.metric import Kind
+from carewatch.domain.metric import ROLLING, Kind
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.times import parse_time
 from carewatch.processors.base import Output
@@ -155,3 +155,31 @@ def written_after(records: Iterable[Stored | Output], instant: int) -> set[bytes
         if parse_time(document["time"]) > instant
         and BY_ID[document["data"]["metric"]].kind is not Kind.AGES
     }
+
+
+Points = dict[bytes | None, dict[str, Any]]
+
+
+def of_one_moment(found: Points, wanted: Points, newer: set[bytes | None]) -> tuple[Points, Points]:
+    """Both without what moved on while the topics were read, one after the other: `newer` series,
+    in which a timer has counted something since, and the rolling windows that the one shows for
+    another minute than the other.
+    """
+    moved = newer | {
+        key
+        for key in found.keys() & wanted.keys()
+        if found[key]["window"] in ROLLING and found[key].get("end") != wanted[key].get("end")
+    }
+    kept, expected = (
+        {key: point for key, point in points.items() if key not in moved}
+        for points in (found, wanted)
+    )
+    return kept, expected
+
+
+def metric_points(ran: Ran) -> tuple[Points, Points]:
+    """The newest points of a run, and those of its replay: what can be compared of them."""
+    found, wanted = ran.records[topics.METRICS], ran.replayed[topics.METRICS]
+    until = last_tick(ran.records[topics.EVENTS])
+    newer = written_after(found, until) | written_after(wanted, until)
+    return of_one_moment(newest(found), newest(wanted), newer)
