@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from carewatch.domain.board import Snapshot
+from carewatch.domain.metrics import BY_ID
 from carewatch.domain.policy import Promise
 from carewatch.domain.rulebook import Target
 from carewatch.wall.asked import Place
@@ -99,16 +100,34 @@ class Scene:
 
     def counted(self, id_: str, label: str, question: Question) -> Tile:
         """A tile of how many in the last hour."""
+        return self._tally(id_, label, question, self.hour, until=self.hour_until, note="last hour")
+
+    def counted_today(self, id_: str, label: str, question: Question) -> Tile:
+        """A tile of how many in the tenants' day."""
+        return self._tally(id_, label, question, self.today, until=self.watermark, note="today")
+
+    def _tally(
+        self,
+        id_: str,
+        label: str,
+        question: Question,
+        figures: Figures,
+        *,
+        until: int | None,
+        note: str,
+    ) -> Tile:
+        """A count of some windows; what is only known by days has no trend."""
         known = self.watermark is not None
+        by_minutes = "1m" in BY_ID[question.metric].windows
         return Tile(
             id=id_,
             label=label,
             unit="count",
-            value=self.hour.count(question) if known else None,
+            value=figures.count(question) if known else None,
             state="plain" if known else "none",
-            as_of=self.hour_until,
-            note="last hour",
-            trend=self.minutes(Counted(question)),
+            as_of=until,
+            note=note,
+            trend=self.minutes(Counted(question)) if by_minutes else None,
         )
 
     def minutes(self, measure: Measure) -> Trend | None:

@@ -33,6 +33,7 @@ class Wall:
         self._memory = Memory(GAUGES)
         self._promises = Promises(0, None)
         self._rulebook = 0
+        self._looked: Scene | None = None
         self._turn = Lock()
 
     def build_view(
@@ -78,7 +79,10 @@ class Wall:
             self._look(snapshot, now)
 
     def _look(self, snapshot: Snapshot, now: int) -> Scene:
-        """All of the snapshot."""
+        """All of the snapshot; once a moment, for all who ask for different views of it."""
+        looked = self._looked
+        if looked is not None and looked.snapshot is snapshot and looked.now == now:
+            return looked
         self._windows.take(snapshot)
         if snapshot.number != self._rulebook:
             self._rulebook = snapshot.number
@@ -88,7 +92,7 @@ class Wall:
         fresh = age is not None and age <= STALE_MS
         present = self._windows.index("now", None)
         self._memory.take(now, present, age, fresh=fresh)
-        return Scene(
+        self._looked = Scene(
             snapshot=snapshot,
             now=now,
             place=Place(),
@@ -99,6 +103,7 @@ class Wall:
             memory=self._memory,
             promises=self._promises,
         )
+        return self._looked
 
 
 def _notice(scene: Scene, tenants: list[str], channels: list[str]) -> str | None:

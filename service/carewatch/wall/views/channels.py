@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from carewatch.domain.metrics import BY_ID
-from carewatch.wall.figures import Figures, Question, ask
-from carewatch.wall.measures import Counted, permille
+from carewatch.wall.figures import Figures, ask
+from carewatch.wall.measures import permille
 from carewatch.wall.scene import Scene, cell
 from carewatch.wall.tile import Board, Cell, Table, Tile
 from carewatch.wall.trends import Gauge
@@ -26,29 +25,13 @@ def board(scene: Scene) -> Board:
     return Board(
         tiles=(
             scene.counted("messages", "Messages in", _INBOUND),
-            _of_today(scene, "opened", "New today", _OPENED),
-            _of_today(scene, "resolved", "Solved today", _RESOLVED),
-            _of_today(scene, "customers", "Customers", _CUSTOMERS),
+            scene.counted_today("opened", "New today", _OPENED),
+            scene.counted_today("resolved", "Solved today", _RESOLVED),
+            scene.counted_today("customers", "Customers", _CUSTOMERS),
             scene.standing("open", "Open now", OPEN),
             _busiest(scene),
         ),
         panels=(_by_channel(scene), *_topics(scene)),
-    )
-
-
-def _of_today(scene: Scene, id_: str, label: str, question: Question) -> Tile:
-    """A count of the tenants' day; what is only known by days has no trend."""
-    known = scene.watermark is not None
-    by_minutes = "1m" in BY_ID[question.metric].windows
-    return Tile(
-        id=id_,
-        label=label,
-        unit="count",
-        value=scene.today.count(question) if known else None,
-        state="plain" if known else "none",
-        as_of=scene.watermark,
-        note="today",
-        trend=scene.minutes(Counted(question)) if by_minutes else None,
     )
 
 
