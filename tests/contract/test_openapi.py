@@ -1,6 +1,6 @@
 """schemas/board.openapi.yaml describes the board: all that it answers, and nothing else."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ from carewatch.wall.views import VIEWS
 from support.asyncapi import as_yaml
 from support.boards import FilledFeed, board_of, running_board, sample_outputs
 from support.replays import replay
-from support.schemas import FOLDER
+from support.schemas import FOLDER, objects
 from support.weeks import Manner, week
 
 FILE = FOLDER / "board.openapi.yaml"
@@ -132,17 +132,6 @@ def test_a_field_that_is_not_described_would_be_found(check: Draft202012Validato
         del place["more"]
     assert complaints(check, shown) == []
     assert len(places) > 50
-
-
-def objects(node: object) -> Iterator[dict[str, Any]]:
-    """Every object of a document."""
-    if isinstance(node, dict):
-        yield node
-        for inner in node.values():
-            yield from objects(inner)
-    elif isinstance(node, list):
-        for inner in node:
-            yield from objects(inner)
 
 
 @each_path

@@ -1,26 +1,12 @@
 """What holds of the files in schemas/ whatever they describe: drafts, closedness, descriptions."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from jsonschema_rs import meta
 
 from carewatch.wire.topics import Topic
-from support.schemas import FOLDER, PUBLIC, examples, schema
+from support.schemas import FOLDER, PUBLIC, examples, objects, schema
 
 each_topic = pytest.mark.parametrize("topic", PUBLIC, ids=lambda topic: str(topic.name))
-
-
-def nodes(node: object) -> Iterator[dict[str, Any]]:
-    """Every object inside a schema."""
-    if isinstance(node, dict):
-        yield node
-        for inner in node.values():
-            yield from nodes(inner)
-    elif isinstance(node, list):
-        for inner in node:
-            yield from nodes(inner)
 
 
 @each_topic
@@ -45,7 +31,7 @@ def test_every_file_belongs_to_a_topic() -> None:
 @each_topic
 def test_schemas_stay_in_the_subset_of_both_drafts(topic: Topic) -> None:
     beyond = {"unevaluatedProperties", "unevaluatedItems", "prefixItems", "dependentRequired"}
-    used = {word for node in nodes(schema(str(topic.schema))) for word in node}
+    used = {word for node in objects(schema(str(topic.schema))) for word in node}
 
     assert used & (beyond | {"$defs", "$dynamicRef", "format"}) == set()
 
@@ -60,7 +46,7 @@ def test_every_definition_and_field_is_described(topic: Topic) -> None:
     }
     fields = [
         (name, field)
-        for node in nodes(document)
+        for node in objects(document)
         if "type" in node
         for name, field in node.get("properties", {}).items()
     ]
@@ -77,7 +63,7 @@ def test_every_definition_and_field_is_described(topic: Topic) -> None:
 def test_schemas_are_closed_for_producers(topic: Topic) -> None:
     open_ones = [
         node
-        for node in nodes(schema(str(topic.schema)))
+        for node in objects(schema(str(topic.schema)))
         if "properties" in node and "type" in node and node.get("additionalProperties") is not False
     ]
 

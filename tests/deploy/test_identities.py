@@ -14,7 +14,7 @@ from carewatch.clock import system_clock
 from carewatch.local.child import Child
 from carewatch.wire.access import Right
 from support.deployment import Deployment
-from support.secured import SecuredKafka
+from support.secured import SecuredKafka, secured_kafka
 from support.story import CONFIG, SECRETS, deliver
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -61,12 +61,8 @@ class Certified(Deployment):
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
-    node = SecuredKafka(tmp_path_factory.mktemp("certified") / "node")
-    try:
-        node.start()
+    with secured_kafka(tmp_path_factory.mktemp("certified") / "node") as node:
         yield node
-    finally:
-        node.stop()
 
 
 async def test_every_process_does_its_work_as_the_user_that_the_manifests_give_it(

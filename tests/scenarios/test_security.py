@@ -18,7 +18,7 @@ from carewatch.settings import KafkaSettings, Secret
 from carewatch.wire.access import ROLES, rights
 from carewatch.wire.topics import TOPICS
 from support.deployment import Deployment
-from support.secured import SecuredKafka, password_of
+from support.secured import SecuredKafka, password_of, secured_kafka
 from support.story import CONFIG, SECRETS, deliver
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -41,12 +41,8 @@ class Secured(Deployment):
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
-    node = SecuredKafka(tmp_path_factory.mktemp("secured") / "node")
-    try:
-        node.start()
+    with secured_kafka(tmp_path_factory.mktemp("secured") / "node") as node:
         yield node
-    finally:
-        node.stop()
 
 
 def configuration(folder: Path) -> Path:

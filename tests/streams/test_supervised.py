@@ -1,6 +1,5 @@
 """A worker under systemd, on a real Kafka: ready only when restored, and vouched for meanwhile."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -13,12 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from carewatch.engine.catalogue import plan_topics
-from carewatch.engine.topics import apply_topics
 from carewatch.local.kafka import LocalKafka
 from carewatch.local.ports import HOST, free_port
-from carewatch.settings import KafkaSettings
 from support.confined import confined
+from support.small_kafka import small_kafka
 from support.supervising import Supervisor, supervising
 from support.waiting import until
 
@@ -30,14 +27,7 @@ RUNNING = "STATUS=track on 2 of 2 partitions, customer on 2 of 2 partitions"
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
-    with LocalKafka(tmp_path_factory.mktemp("kafka")) as started:
-        settings = KafkaSettings(
-            bootstrap_servers=started.bootstrap_servers,
-            partitions=2,
-            partials_partitions=2,
-            metrics_partitions=2,
-        )
-        asyncio.run(apply_topics(plan_topics({}, settings), settings))
+    with small_kafka(tmp_path_factory.mktemp("kafka")) as started:
         yield started
 
 

@@ -13,10 +13,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from carewatch.clock import system_clock
-from carewatch.engine.catalogue import plan_topics
-from carewatch.engine.topics import apply_topics
 from carewatch.local.kafka import LocalKafka
-from carewatch.settings import KafkaSettings
 from carewatch.streams.app import APP_ID, EXIT_STUCK
 from carewatch.wire.hand_overs import is_hand_over
 from carewatch.wire.partitions import partition_of
@@ -25,6 +22,7 @@ from carewatch.wire.topics import EVENTS, FACTS
 from support import agent_worker, stuck_worker
 from support.envelopes import START, Event, encode, event, message
 from support.lab import eventually, produce, read_committed
+from support.small_kafka import small_kafka
 
 pytestmark = pytest.mark.broker
 
@@ -40,14 +38,7 @@ WAITING = "waiting for Kafka"
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     """A Kafka of this module's own, with all topics: it is taken away in between."""
-    with LocalKafka(tmp_path_factory.mktemp("kafka")) as started:
-        settings = KafkaSettings(
-            bootstrap_servers=started.bootstrap_servers,
-            partitions=2,
-            partials_partitions=2,
-            metrics_partitions=2,
-        )
-        asyncio.run(apply_topics(plan_topics({}, settings), settings))
+    with small_kafka(tmp_path_factory.mktemp("kafka")) as started:
         yield started
 
 

@@ -22,6 +22,17 @@ def schema(name: str) -> dict[str, Any]:
     return loaded
 
 
+def objects(node: object) -> Iterator[dict[str, Any]]:
+    """Every object of a document or schema."""
+    if isinstance(node, dict):
+        yield node
+        for inner in node.values():
+            yield from objects(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from objects(inner)
+
+
 @cache
 def _validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(schema(name))

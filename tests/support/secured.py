@@ -5,7 +5,8 @@ what `carewatch.wire.access` says of the role. A third listener knows who asks b
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -188,3 +189,14 @@ def _write_certificates(folder: Path) -> None:
         (folder / role / "ca.crt").write_bytes(ca.public_bytes(pem))
         (folder / role / "user.crt").write_bytes(certificate.public_bytes(pem))
         (folder / role / "user.key").write_bytes(private(key))
+
+
+@contextmanager
+def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
+    """A broker that asks who comes, for as long as the block lasts."""
+    node = SecuredKafka(folder)
+    try:
+        node.start()
+        yield node
+    finally:
+        node.stop()
