@@ -32,8 +32,8 @@ class Tried:
         return whole
 
 
-def try_seeds(design: Design, seeds: Iterable[int]) -> Tried:
-    """Runs every seed once."""
+def try_seeds(design: Design, seeds: Iterable[int], *, until_wrong: bool = False) -> Tried:
+    """Runs every seed once; with `until_wrong` only up to the first that comes out wrong."""
     result = Tried(design.name, design.rule)
     for seed in seeds:
         cluster = Cluster(seed, design)
@@ -43,6 +43,8 @@ def try_seeds(design: Design, seeds: Iterable[int]) -> Tried:
         result.findings.update(findings)
         if findings:
             result.wrong.append(seed)
+            if until_wrong:
+                break
     return result
 
 
