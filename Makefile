@@ -1,6 +1,6 @@
 # carewatch: every target sets up what it needs. Try `make`, then `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-broker test-scenarios quick coverage golden bench chaos soak fuzz dashboards lint lock vendor clean
+.PHONY: help setup demo test test-pure test-broker test-scenarios quick coverage golden properties bench chaos soak fuzz dashboards lint lock vendor clean
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -38,6 +38,9 @@ coverage: setup ## which lines and branches the tests without a broker reach; tw
 
 golden: setup ## the golden cases alone
 	$(BIN)/pytest -q tests/commands/test_replay.py $(ARGS)
+
+properties: setup ## the properties alone, on twenty times as many examples; ARGS="-k order"
+	CAREWATCH_EXAMPLES=20 $(BIN)/pytest -q -m "hypothesis and not broker" --timeout=0 $(ARGS)
 
 bench: setup ## benchmarks; figures are ratios to a baseline of the same run; RESTORE= PIPELINE= LATENCY="--help"
 	$(BIN)/python bench/fold.py $(ARGS)

@@ -1,11 +1,21 @@
 """Fixtures of all rooms of tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from hypothesis import settings
 
+from carewatch.cli import main
 from carewatch.local.kafka import LocalKafka
+from support.cases import GOLDEN, until_of
+from support.properties import TIMES
+
+settings.register_profile("carewatch", max_examples=100 * TIMES)
+settings.load_profile("carewatch")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,3 +50,26 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """
     with LocalKafka(tmp_path_factory.mktemp("kafka")) as kafka:
         yield Broker(kafka)
+
+
+@pytest.fixture(scope="session")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The results of a golden case as `carewatch replay` writes them: a line each.
+
+    A case is replayed once, by the first test that asks for it; whoever changes the file breaks
+    the others.
+    """
+    folder = tmp_path_factory.mktemp("replayed")
+
+    @cache
+    def replay(case: str) -> Path:
+        results, until = folder / f"{case}.jsonl", until_of(case)
+        options = ["--config", GOLDEN / case / "config", "--out", results]
+        options += [] if until is None else ["--until", until]
+        done = CliRunner().invoke(
+            main, ["replay", *map(str, options), str(GOLDEN / case / "events.jsonl")]
+        )
+        assert (done.exit_code, done.output) == (0, "")
+        return results
+
+    return replay

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.channels.base import Skip
@@ -18,6 +18,7 @@ from carewatch.wire import topics
 from carewatch.wire.envelope import Envelope, encode_event
 from support import hooks
 from support.envelopes import Event
+from support.properties import examples
 from support.replays import net, replay
 
 FOLDER = Path(__file__).parent
@@ -58,7 +59,7 @@ def test_a_conversation_has_the_durations_worked_out_by_hand(name: str) -> None:
     assert expected(name) == facts(name, bodies(name))
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(data=st.data(), name=st.sampled_from(NAMES))
 def test_deliveries_in_any_order_and_repeated_come_to_the_same(
     data: st.DataObject, name: str

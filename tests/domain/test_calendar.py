@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from carewatch.domain.calendar import (
@@ -21,6 +21,7 @@ from carewatch.domain.calendar import (
 from carewatch.domain.hours import WEEKDAYS, parse_hours
 from carewatch.domain.rulebook import Holiday, Override, Schedule
 from carewatch.domain.times import format_time, parse_time
+from support.properties import examples
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 OFFICE = {key: ["09:00-17:00"] for key in WEEKDAYS[:5]}
@@ -355,7 +356,7 @@ def schedules(draw: st.DrawFn) -> tuple[list[Schedule], int]:
 
 
 @given(schedules(), st.integers(-DAYS * DAY, 0), st.integers(DAY, DAYS * DAY))
-@settings(max_examples=60)
+@examples(60)
 def test_business_time_agrees_with_a_clock_read_every_minute(
     found: tuple[list[Schedule], int], before: int, length: int
 ) -> None:
@@ -368,7 +369,7 @@ def test_business_time_agrees_with_a_clock_read_every_minute(
 
 
 @given(schedules(), st.integers(-2 * HOUR, 0), st.integers(MINUTE, 3 * HOUR))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_business_time_agrees_with_a_clock_read_every_second(
     found: tuple[list[Schedule], int], before: int, length: int
 ) -> None:

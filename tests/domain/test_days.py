@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain.calendar import zone
@@ -12,6 +12,7 @@ from carewatch.domain.days import Day, Days
 from carewatch.domain.policy import BEGINNING, Book, Books
 from carewatch.domain.rulebook import Document, Tenant
 from carewatch.domain.times import format_time, parse_time
+from support.properties import examples
 
 HOUR = 3_600_000
 MINUTE = 60_000
@@ -145,7 +146,7 @@ ZONES = (
     instant=st.integers(at("2005-01-01T00:00:00"), at("2030-01-01T00:00:00")),
     near=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_days_are_those_that_a_look_at_every_minute_finds(
     name: str, minutes: int, instant: int, near: bool
 ) -> None:
@@ -170,7 +171,7 @@ def test_days_are_those_that_a_look_at_every_minute_finds(
         max_size=5,
     )
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_days_follow_each_other_without_gap_or_overlap(changes: list[tuple[int, str, str]]) -> None:
     begin = at("2026-03-25T00:00:00")
     books = [

@@ -5,7 +5,7 @@ from collections import Counter
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from carewatch.domain.events import Inherited
@@ -23,6 +23,7 @@ from carewatch.domain.policy import Book, Books
 from carewatch.domain.rulebook import Document, Tenant
 from carewatch.wire.events import Arrived, decode_event
 from support.envelopes import START, Event, encode, event, histories, message
+from support.properties import examples
 from support.replays import POLICY
 
 BOOKS = Books([Book(1, "", 0, Document(policies=[POLICY]))])
@@ -83,7 +84,7 @@ def again(memory: Memory) -> Memory:
 
 
 @given(data=st.data(), events=histories(most=12), keep=st.integers(1, 6))
-@settings(max_examples=300, deadline=None)
+@examples(100)
 def test_how_much_history_is_kept_changes_nothing_for_events_that_still_count(
     data: st.DataObject, events: list[Event], keep: int
 ) -> None:

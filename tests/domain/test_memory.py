@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 from carewatch.domain.events import Event as Heard
 from carewatch.domain.facts import Tally
@@ -13,6 +13,7 @@ from carewatch.domain.policy import Book, Books
 from carewatch.domain.rulebook import Document
 from carewatch.wire.events import Arrived, decode_event
 from support.envelopes import START, Event, encode, event, histories, message
+from support.properties import examples
 from support.replays import POLICY
 
 BOOKS = Books([Book(1, "", 0, Document(policies=[POLICY]))])
@@ -51,7 +52,7 @@ def over(*more: Event) -> Memory:
 
 
 @given(before=histories(most=12), after=histories(most=6))
-@settings(max_examples=200, deadline=None)
+@examples(100)
 def test_it_does_not_matter_when_somebody_gets_round_to_settling(
     before: list[Event], after: list[Event]
 ) -> None:

@@ -4,7 +4,7 @@ from itertools import count
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain import ledger
@@ -12,6 +12,7 @@ from carewatch.domain.rulebook import Document, Schedule, Tenant
 from carewatch.domain.times import format_time, parse_time
 from carewatch.wire.events import Arrived, decode_event
 from support.envelopes import START, Event, csat, encode, event, histories, message
+from support.properties import examples
 from support.told import books, told
 
 END = START + 2 * 3_600_000
@@ -36,7 +37,7 @@ def arriving(events: list[Event], order: list[int]) -> list[Event]:
 
 
 @given(data=st.data(), events=histories())
-@settings(max_examples=300, deadline=None)
+@examples(100)
 def test_any_order_of_arrival_counts_the_same(data: Any, events: list[Event]) -> None:
     order = data.draw(st.permutations(range(len(events))))
 
@@ -46,7 +47,7 @@ def test_any_order_of_arrival_counts_the_same(data: Any, events: list[Event]) ->
 
 
 @given(events=histories(most=20))
-@settings(max_examples=200, deadline=None)
+@examples(80)
 def test_no_part_is_ever_more_than_its_whole(events: list[Event]) -> None:
     for metric, series in told(events, rules=RULES, until=END).items():
         if metric not in ("flow_ratio", "reopen_rate"):  # these compare, they are no shares

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain.board import Board
@@ -19,6 +19,7 @@ from carewatch.wall.view import Wall
 from carewatch.wire import topics
 from support.boards import sample_outputs
 from support.partial_log import T0
+from support.properties import examples
 
 Path = tuple[str | int, ...]
 
@@ -83,7 +84,7 @@ def shown(board: Board) -> bytes:
 
 
 @given(place=st.sampled_from(PLACES), other=st.sampled_from(OTHERS))
-@settings(max_examples=600, deadline=None)
+@examples(200)
 def test_no_damage_of_a_record_takes_the_page_away(
     place: tuple[bytes, Path], other: object
 ) -> None:

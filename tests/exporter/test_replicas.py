@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain.board import Board
@@ -14,6 +14,7 @@ from carewatch.processors.base import Output
 from carewatch.wire import topics
 from support.boards import HOUR, RULEBOOK, sample_outputs
 from support.partial_log import T0
+from support.properties import examples
 
 LOG = [one for at in (T0, T0 + HOUR) for one in sample_outputs(at) if one.topic == topics.METRICS]
 PARTITIONS = sorted({one.partition for one in LOG})
@@ -37,7 +38,7 @@ ONE = page(board_after(LOG), Showing(), Text())
 
 
 @given(dice=st.randoms(use_true_random=False))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_replicas_that_read_partitions_in_turns_of_their_own_show_the_same(dice: Random) -> None:
     """Order holds within a partition only."""
     left = {p: [one for one in LOG if one.partition == p] for p in PARTITIONS}

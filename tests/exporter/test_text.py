@@ -4,7 +4,7 @@ import gzip
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
@@ -21,6 +21,7 @@ from carewatch.exporter.shown import View
 from carewatch.exporter.text import Text, number_text
 from support.boards import RULEBOOK, board_of, sample_outputs, total_of
 from support.partial_log import BASE, T0, as_records, clock_record, outputs_of, partial_record
+from support.properties import examples
 
 TEXT = "text/plain; version=0.0.4"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -47,7 +48,7 @@ NAMES = st.text(min_size=1, max_size=8)
 """Whatever a tenant may be called: quotes, newlines, percent signs."""
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(
     durations=st.lists(st.integers(0, 10**9), max_size=4),
     many=st.integers(0, 10**8),

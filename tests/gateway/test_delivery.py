@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.engine.sealing import Seal
@@ -16,6 +16,7 @@ from carewatch.gateway.delivery import Delivery
 from carewatch.gateway.producer import Outgoing, Unavailable
 from carewatch.gateway.spool import Lane, Spool, SpoolFull
 from support.eventually import eventually
+from support.properties import examples
 
 SEAL = Seal("dead letter key")
 EVENTS, DEAD = "care.events", "care.dead"
@@ -277,7 +278,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(steps=st.lists(STEP, max_size=25))
 async def test_whatever_happens_each_partition_has_everything_in_order(
     steps: list[tuple[str, object]], tmp_path_factory: pytest.TempPathFactory

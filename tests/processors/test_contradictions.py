@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.wire import topics
 from support.envelopes import Event, event, message
 from support.promises import BREAKS, policies
+from support.properties import examples
 from support.replays import net, replay, values
 
 KEYS = ("c1", "c2")
@@ -124,7 +125,7 @@ def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, int]]:
         yield path, value
 
 
-@settings(max_examples=100, deadline=None)
+@examples(40)
 @given(events=messes(), promised=policies())
 def test_whatever_contradicts_itself_gives_no_exception_and_nothing_below_zero(
     events: list[Event], promised: Any

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain.times import format_time, parse_time
@@ -12,6 +12,7 @@ from carewatch.wire import customers, topics
 from support.contacts import DAY, HOUR, Stages, clock, counted, linked, told
 from support.envelopes import START, Event, histories
 from support.partial_log import Changelog
+from support.properties import examples
 from support.replays import points, replay
 
 MARKS = {
@@ -51,7 +52,7 @@ def contacts(draw: st.DrawFn) -> list[customers.OfCustomer]:
 
 
 @given(data=st.data(), records=contacts(), partitions=st.integers(1, 4))
-@settings(max_examples=200, deadline=None)
+@examples(80)
 def test_neither_order_nor_partitions_change_what_is_counted(
     data: Any, records: list[customers.OfCustomer], partitions: int
 ) -> None:
@@ -65,7 +66,7 @@ def test_neither_order_nor_partitions_change_what_is_counted(
 
 
 @given(records=contacts())
-@settings(max_examples=100, deadline=None)
+@examples(60)
 def test_no_count_is_below_nothing_and_no_part_above_its_whole(
     records: list[customers.OfCustomer],
 ) -> None:
@@ -74,7 +75,7 @@ def test_no_count_is_below_nothing_and_no_part_above_its_whole(
 
 
 @given(data=st.data(), records=contacts())
-@settings(max_examples=60, deadline=None)
+@examples(40)
 def test_flushes_and_new_owners_change_no_byte(
     data: Any, records: list[customers.OfCustomer]
 ) -> None:
@@ -135,7 +136,7 @@ def days(outputs: list[Output]) -> dict[str, Any]:
     events=histories(most=12, keys=("c1", "c2", "c3", "c4")),
     partitions=st.integers(1, 4),
 )
-@settings(max_examples=80, deadline=None)
+@examples(30)
 def test_through_track_and_merge_any_order_and_partitions_give_the_same_days(
     data: Any, events: list[Event], partitions: int
 ) -> None:

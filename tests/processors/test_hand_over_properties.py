@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain.rulebook import Policy
@@ -16,6 +16,7 @@ from carewatch.wire.envelope import encode_tick
 from carewatch.wire.partitions import partition_of
 from support.envelopes import START, Event, encode, event, message
 from support.promises import BREAKS, policies
+from support.properties import examples
 from support.replays import POLICY, contents, points, publication, replay
 
 END = START + 3 * 3_600_000
@@ -131,7 +132,7 @@ class Cluster:
 
 
 @given(data=st.data(), events=merging(), partitions=st.integers(1, 4))
-@settings(max_examples=120, deadline=None)
+@examples(40)
 def test_any_order_of_arrival_gives_the_truth_of_the_sorted_order(
     data: Any, events: list[Event], partitions: int
 ) -> None:
@@ -145,7 +146,7 @@ def test_any_order_of_arrival_gives_the_truth_of_the_sorted_order(
 
 
 @given(data=st.data(), events=merging(), rules=policies())
-@settings(max_examples=60, deadline=None)
+@examples(25)
 def test_any_order_of_arrival_gives_the_clocks_of_the_sorted_order(
     data: Any, events: list[Event], rules: list[Policy]
 ) -> None:
@@ -156,7 +157,7 @@ def test_any_order_of_arrival_gives_the_clocks_of_the_sorted_order(
 
 
 @given(data=st.data(), events=merging(most=9), partitions=st.integers(1, 3))
-@settings(max_examples=80, deadline=None)
+@examples(40)
 def test_hand_overs_may_arrive_late_and_workers_may_change(
     data: Any, events: list[Event], partitions: int
 ) -> None:

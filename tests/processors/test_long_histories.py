@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain import ledger
@@ -20,6 +20,7 @@ from carewatch.processors.base import Output
 from carewatch.wire import topics
 from carewatch.wire.events import Arrived, decode_event
 from support.envelopes import START, Event, event, message
+from support.properties import examples
 from support.replays import contents, replay, totals, values
 
 STATES = ("open", "bot", "pending", "snoozed", "resolved", "closed")
@@ -101,7 +102,7 @@ def remembered(events: list[Event]) -> Counter[Result]:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=1, deadline=None)
+@examples(1)
 def test_a_full_history_in_any_order_says_what_the_sorted_one_says(seed: int) -> None:
     """As many events as are kept, every one of them at any place."""
     events = history(seed, HISTORY_EVENTS)
@@ -113,7 +114,7 @@ def test_a_full_history_in_any_order_says_what_the_sorted_one_says(seed: int) ->
 
 @pytest.mark.parametrize(("length", "displaced"), [(64, 64), (HISTORY_EVENTS, 4)])
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=1, deadline=None)
+@examples(1)
 def test_any_order_of_a_long_history_gives_the_truth_of_the_sorted_order(
     length: int, displaced: int, seed: int
 ) -> None:

@@ -1,7 +1,7 @@
 """Conversations at rest are bytes; whoever wakes one finds it as it was, at the same cost."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain.contributions import held
@@ -16,6 +16,7 @@ from carewatch.processors.memories import BASE, EVENTS, SETTLED_AT_ONCE, Memorie
 from carewatch.processors.track_rows import kind_of
 from carewatch.wire.events import Arrived, decode_event
 from support.envelopes import START, Event, encode, event, histories, message
+from support.properties import examples
 from support.replays import POLICY
 
 BOOKS = Books([Book(1, "", 0, Document(policies=[POLICY]))])
@@ -64,7 +65,7 @@ class Lane:
 
 
 @given(data=st.data(), events=histories(most=60, keys=("c1", "c2", "c3")))
-@settings(max_examples=60, deadline=None)
+@examples(30)
 def test_being_at_rest_changes_nothing(data: st.DataObject, events: list[Event]) -> None:
     events = [one for one in events if one["type"] != "care.other"]
     resting, awake = Lane(at_work=data.draw(st.integers(0, 2))), Lane(at_work=100)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -26,6 +25,7 @@ from support.partial_log import (
     partial_record,
     points_of,
 )
+from support.properties import examples
 
 MINUTE, DAY = 60_000, 86_400_000
 END = T0 + 5 * MINUTE
@@ -152,7 +152,7 @@ def final(log: list[Record]) -> dict[bytes, Point]:
 
 
 @given(everything=facts, sources=st.integers(1, 16), forgets=st.booleans(), draw=st.data())
-@settings(max_examples=60, deadline=None)
+@examples(30)
 def test_any_partitioning_and_interleaving_give_the_same_final_points(
     everything: list[Fact], sources: int, forgets: bool, draw: st.DataObject
 ) -> None:
@@ -163,7 +163,7 @@ def test_any_partitioning_and_interleaving_give_the_same_final_points(
 
 
 @given(everything=facts, sources=st.integers(1, 3), draw=st.data())
-@settings(max_examples=60, deadline=None)
+@examples(30)
 def test_neither_flushes_nor_restores_change_a_byte(
     everything: list[Fact], sources: int, draw: st.DataObject
 ) -> None:
@@ -188,7 +188,7 @@ def test_neither_flushes_nor_restores_change_a_byte(
 
 
 @given(everything=facts, sources=st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@examples(30)
 def test_minutes_add_up_to_every_longer_window_and_to_the_last_ones(
     everything: list[Fact], sources: int
 ) -> None:
@@ -209,7 +209,7 @@ def test_minutes_add_up_to_every_longer_window_and_to_the_last_ones(
 
 
 @given(everything=facts, sources=st.integers(1, 4), draw=st.data())
-@settings(max_examples=40, deadline=None)
+@examples(20)
 def test_revisions_grow_by_one_and_each_window_is_on_time_once(
     everything: list[Fact], sources: int, draw: st.DataObject
 ) -> None:
@@ -229,21 +229,18 @@ def test_revisions_grow_by_one_and_each_window_is_on_time_once(
 
 
 @given(values=st.lists(st.integers(0, 10**9), min_size=1, max_size=200), sources=st.integers(1, 5))
-@settings(max_examples=80, deadline=None)
-@pytest.mark.parametrize(
-    ("field", "per_mille"), [("p50", 500), ("p90", 900), ("p95", 950), ("p99", 990)]
-)
-def test_percentiles_are_nearest_ranks_within_two_percent(
-    values: list[int], sources: int, field: str, per_mille: int
-) -> None:
+@examples(80)
+def test_percentiles_are_nearest_ranks_within_two_percent(values: list[int], sources: int) -> None:
     everything = [Fact(second=1, value=value, owner=i) for i, value in enumerate(values)]
     pairs = [pair for p in range(sources) for pair in source_log(everything, p, sources)]
     found = final(as_records(pairs))
 
     spreads = [point.value for key, point in found.items() if b"|reply_time|" in key]
-    exact = sorted(values)[max(0, -(-len(values) * per_mille // 1000) - 1)]
     assert len(spreads) == len(("1m", "5m", "15m", "1h", "1d", "total", *ROLLING))
     for spread in spreads:
         assert isinstance(spread, Spread)
-        assert abs(getattr(spread, field) - exact) * 1000 <= exact * 16
+        for percentile in (50, 90, 95, 99):
+            exact = sorted(values)[max(0, -(-len(values) * percentile // 100) - 1)]
+            told = getattr(spread, f"p{percentile}")
+            assert abs(told - exact) * 1000 <= exact * 16, percentile
         assert (spread.count, spread.sum) == (len(values), sum(values))

@@ -1,12 +1,13 @@
 """The second driver: what it leaves out would only have said the time."""
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from carewatch.domain.times import parse_time
 from carewatch.processors.base import Output
 from carewatch.processors.replay import SECOND_MS, Replay
 from carewatch.wire import partials, topics
 from support.envelopes import START, Event, encode, histories
+from support.properties import examples
 from support.replays import POLICY, publication
 
 END = START + 1_200_000
@@ -39,6 +40,6 @@ def said(
 
 
 @given(events=histories(most=6))
-@settings(max_examples=15, deadline=None)
+@examples(10)
 def test_seconds_in_which_nothing_is_due_change_nothing(events: list[Event]) -> None:
     assert said(events, every_second=False) == said(events, every_second=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain.rulebook import Channels, Document, Profile, QueueRules, Tenant
@@ -16,6 +16,7 @@ from carewatch.wire import topics
 from carewatch.wire.envelope import encode_tick
 from carewatch.wire.rulebooks import encode_document, encode_publication
 from support.envelopes import START, Event, encode, event, histories, message
+from support.properties import examples
 from support.replays import BEGINNING, POLICY, points, publication
 
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
@@ -211,7 +212,7 @@ def fold(track: Track, rows: dict[bytes, bytes], key: bytes | None, value: bytes
 
 
 @given(events=histories(most=6, keys=("c1", "c2", "c3")), partitions=st.integers(2, 4))
-@settings(max_examples=15, deadline=None)
+@examples(8)
 def test_neither_ticks_that_say_nothing_nor_partitions_change_any_gauge(
     events: list[Event], partitions: int
 ) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain.times import format_time, parse_time
@@ -11,6 +11,7 @@ from carewatch.processors.track import Track
 from carewatch.wire import topics
 from carewatch.wire.envelope import encode_tick
 from support.envelopes import START, Event, encode, histories
+from support.properties import examples
 from support.replays import POLICY, contents, points, publication, replay, totals
 
 END = START + 2 * 3_600_000
@@ -27,7 +28,7 @@ def arriving(events: list[Event], order: list[int]) -> list[Event]:
 
 
 @given(data=st.data(), events=histories())
-@settings(max_examples=300, deadline=None)
+@examples(80)
 def test_any_order_of_arrival_gives_the_truth_of_the_sorted_order(
     data: Any, events: list[Event]
 ) -> None:
@@ -47,7 +48,7 @@ PARTS = (
 
 
 @given(data=st.data(), events=histories())
-@settings(max_examples=100, deadline=None)
+@examples(40)
 def test_no_count_is_below_nothing_and_no_part_above_its_whole(
     data: Any, events: list[Event]
 ) -> None:
@@ -60,7 +61,7 @@ def test_no_count_is_below_nothing_and_no_part_above_its_whole(
 
 
 @given(data=st.data(), events=histories(most=8))
-@settings(max_examples=60, deadline=None)
+@examples(30)
 def test_any_repetition_changes_nothing_but_the_count_of_duplicates(
     data: Any, events: list[Event]
 ) -> None:
@@ -82,7 +83,7 @@ def test_any_repetition_changes_nothing_but_the_count_of_duplicates(
     events=histories(most=12, keys=("c1", "c2", "c3", "c4", "c5", "c6", "c7")),
     partitions=st.integers(2, 16),
 )
-@settings(max_examples=60, deadline=None)
+@examples(30)
 def test_the_number_of_partitions_changes_no_result(events: list[Event], partitions: int) -> None:
     one, many = replay(events, until=END), replay(events, until=END, partitions=partitions)
 
@@ -91,7 +92,7 @@ def test_the_number_of_partitions_changes_no_result(events: list[Event], partiti
 
 
 @given(left=histories(most=8), right=histories(most=8))
-@settings(max_examples=40, deadline=None)
+@examples(25)
 def test_two_tenants_with_the_same_key_never_influence_each_other(
     left: list[Event], right: list[Event]
 ) -> None:
@@ -140,7 +141,7 @@ def run(track: Track, log: list[Record], cuts: set[int]) -> list[Output]:
 
 
 @given(data=st.data(), events=histories(most=8, keys=("c1", "c2")))
-@settings(max_examples=40, deadline=None)
+@examples(25)
 def test_where_a_flush_falls_changes_no_byte(data: Any, events: list[Event]) -> None:
     log = records(events)
     cuts = data.draw(st.sets(st.integers(0, len(log) - 1), max_size=12))
@@ -149,7 +150,7 @@ def test_where_a_flush_falls_changes_no_byte(data: Any, events: list[Event]) -> 
 
 
 @given(data=st.data(), events=histories(most=8, keys=("c1", "c2")))
-@settings(max_examples=40, deadline=None)
+@examples(25)
 def test_a_new_owner_goes_on_from_the_rows_as_if_nothing_had_happened(
     data: Any, events: list[Event]
 ) -> None:

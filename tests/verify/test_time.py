@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.verify.buckets import bounds, bucket, summary
@@ -13,6 +13,7 @@ from carewatch.verify.days import days
 from carewatch.verify.hours import DAYS, Hours, zone
 from carewatch.verify.instants import BEGINNING, EPOCH, HOUR, MINUTE, instant, written
 from carewatch.verify.rulebook import Rulebooks, read_rulebook
+from support.properties import examples
 
 ZONES = ("Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns", "Asia/Kathmandu")
 CHANGES = ("2026-03-28T20:00:00Z", "2026-10-24T20:00:00Z", "2026-04-04T10:00:00Z")
@@ -46,7 +47,7 @@ def reads_open(name: str, at: int, opens: int, closes: int) -> bool:
     opens=st.integers(0, 1439),
     closes=st.integers(0, 1439),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_elapsed_counts_the_minutes_in_which_the_wall_clock_reads_open(
     name: str, around: str, first: int, length: int, opens: int, closes: int
 ) -> None:
@@ -62,7 +63,7 @@ def test_elapsed_counts_the_minutes_in_which_the_wall_clock_reads_open(
 
 
 @given(start=st.integers(0, 10_000), wanted=st.integers(1, 100 * HOUR))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_deadline_is_the_least_instant_with_enough_elapsed(start: int, wanted: int) -> None:
     hours = Hours.of([schedule("Europe/Berlin", "09:00-12:00", "13:00-17:30")])
     since = instant("2026-03-27T00:00:00Z") + start * MINUTE

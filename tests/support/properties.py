@@ -1,0 +1,16 @@
+"""How often a property is tried: for a few seconds in every run, much longer in a long one."""
+
+import os
+
+from hypothesis import settings
+
+TIMES = int(os.environ.get("CAREWATCH_EXAMPLES", "1"))
+"""How many times as many examples as in an ordinary run; `make properties` takes 20."""
+
+
+def examples(count: int) -> settings:
+    """The decorator of a property whose examples are dear: so many of them in an ordinary run.
+
+    New ones in each, so that runs add up. One example may take as long as it must.
+    """
+    return settings(max_examples=count * TIMES, deadline=None)
