@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+import orjson
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
 
 from carewatch.wire.topics import BY_NAME, DEAD, TOPICS, Topic
@@ -62,7 +63,7 @@ def complaints_of(outputs: Iterable[Written]) -> list[tuple[str, list[str], obje
     for output in outputs:
         name = BY_NAME[output.topic].schema
         if name is not None and output.topic != DEAD and output.value is not None:
-            value = json.loads(output.value)
+            value = orjson.loads(output.value)
             if wrong := complaints(name, value):
                 found.append((output.topic, wrong, value))
     return found

@@ -1,6 +1,7 @@
 """Every golden case through both: the oracle agrees with the replay, and with the case itself."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,14 @@ def run(*arguments: object) -> Result:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_results_of_a_replay_are_the_oracles(case: str, tmp_path: Path) -> None:
-    config, events = GOLDEN / case / "config", GOLDEN / case / "events.jsonl"
-    results, until = tmp_path / "results.jsonl", until_of(case)
+def test_the_results_of_a_replay_are_the_oracles(
+    case: str, replayed: Callable[[str], Path]
+) -> None:
+    until = until_of(case)
     options = () if until is None else ("--until", until)
-    run("replay", "--config", config, *options, "--out", results, events)
+    files = ("--events", GOLDEN / case / "events.jsonl", "--results", replayed(case))
 
-    judged = run("verify", "--config", config, *options, "--events", events, "--results", results)
+    judged = run("verify", "--config", GOLDEN / case / "config", *options, *files)
 
     assert (judged.output.splitlines()[-1], judged.exit_code) == ("the same", 0)
 
