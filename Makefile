@@ -1,8 +1,9 @@
 # carewatch: every target sets up what it needs. Try `make`, then `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-broker test-scenarios quick coverage golden properties bench chaos soak fuzz dashboards lint lock vendor clean
+.PHONY: help setup demo test test-pure test-broker test-scenarios test-faults quick coverage golden properties bench chaos soak fuzz dashboards lint lock vendor clean
 SHELL := /bin/bash
 BIN := .venv/bin
+FAULTS := $(addprefix tests/scenarios/test_,chaos.py kills.py three_brokers.py)
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -19,7 +20,7 @@ demo: setup ## run everything on this machine and watch live numbers; Ctrl-C end
 	$(BIN)/carewatch demo $(ARGS)
 
 test: lint .venv/.asyncapi .venv/.wall ## every check and every test, with a real Kafka, Prometheus and browser
-	@$(MAKE) --no-print-directory -j3 test-pure test-broker test-scenarios
+	@$(MAKE) --no-print-directory -j3 test-pure test-broker test-scenarios test-faults
 
 test-pure: setup ## the part of it without a broker
 	$(BIN)/pytest -m "not broker" --durations=15 $(ARGS)
@@ -27,8 +28,11 @@ test-pure: setup ## the part of it without a broker
 test-broker: setup ## the part of it on a real Kafka
 	$(BIN)/pytest -m "broker and not slow" --durations=15 $(ARGS)
 
-test-scenarios: setup ## the part of it on whole deployments, with faults: minutes of waiting
-	$(BIN)/pytest -m "broker and slow" --durations=15 $(ARGS)
+test-scenarios: setup ## the part of it on whole deployments: minutes of waiting
+	$(BIN)/pytest -m "broker and slow" $(FAULTS:%=--ignore=%) --durations=15 $(ARGS)
+
+test-faults: setup ## the part of it in which workers and brokers die: the longest of them
+	$(BIN)/pytest -m "broker and slow" $(FAULTS) --durations=15 $(ARGS)
 
 quick: setup ## the tests that need no Kafka
 	$(BIN)/pytest -q -m "not broker and not slow" $(ARGS)
