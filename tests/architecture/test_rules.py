@@ -13,7 +13,10 @@ RULE = re.compile(r"\b([RQEWCS]\d{1,2}[ab]?)\b")
 """A rule's number, as documents, docstrings and cases write it."""
 
 TESTS = {
-    "R6a": ["tests/domain/test_ledger.py", "tests/processors/test_track_properties.py"],
+    "R6a": [
+        *("tests/domain/test_ledger.py", "tests/processors/test_forgetting.py"),
+        "tests/processors/test_track_properties.py",
+    ],
     "R6b": ["tests/domain/test_policy.py", "tests/processors/test_track.py"],
     "E14": ["tests/processors/test_hand_over_properties.py"],
     "W1": ["tests/domain/test_days.py", "tests/domain/test_windows.py"],

@@ -8,7 +8,7 @@ from carewatch.domain.events import Event as Heard
 from carewatch.domain.facts import Tally
 from carewatch.domain.late_changes import FORGOTTEN_KEPT, is_among
 from carewatch.domain.ledger import accept, advance, late_reason, new_memory
-from carewatch.domain.memory import HISTORY_MS, Memory
+from carewatch.domain.memory import FORGOTTEN_AFTER_MS, HISTORY_MS, Memory
 from carewatch.domain.policy import Book, Books
 from carewatch.domain.rulebook import Document
 from carewatch.wire.events import Arrived, decode_event
@@ -142,3 +142,44 @@ def test_a_deletion_of_what_may_still_come_is_not_counted() -> None:
     memory = over()
 
     assert accept(memory, heard(gone(HOUR, "e10", "m_never")), START + HOUR, BOOKS) == []
+
+
+DAYS_90 = START + HOUR + 200 + FORGOTTEN_AFTER_MS
+"""Ninety days after the last word of `over` came."""
+
+
+def test_after_ninety_days_of_silence_it_is_forgotten_and_not_at_ninety() -> None:
+    memory = over()
+
+    assert not memory.is_forgotten_at(DAYS_90, BOOKS)
+    assert memory.is_forgotten_at(DAYS_90 + 1, BOOKS)
+
+
+def test_what_is_open_is_never_forgotten() -> None:
+    """A helpdesk says when a session ends, however long that takes (R17)."""
+    memory = new_memory("acme", "c1")
+    opened = event("conversation.opened", 0, id_="e1", lifecycle={"to": "open"})
+    accept(memory, heard(opened), START + HOUR, BOOKS)
+
+    assert not memory.is_forgotten_at(START + 1000 * DAY, BOOKS)
+
+
+def test_a_session_that_silence_ends_counts_from_its_end() -> None:
+    """Nobody has let its timer fire yet: it is forgotten all the same, and nothing is told."""
+    memory = new_memory("acme", "c1")
+    accept(memory, heard(message(0, id_="e1")), START + 200, BOOKS)
+    accept(memory, heard(message(1000, id_="e2", actor="agent")), START + 1200, BOOKS)
+    before = again(memory)
+    idle = START + 1000 + 24 * HOUR
+
+    assert not memory.is_forgotten_at(idle + FORGOTTEN_AFTER_MS, BOOKS)
+    assert memory.is_forgotten_at(idle + FORGOTTEN_AFTER_MS + 1, BOOKS)
+    assert again(memory) == before
+
+
+def test_it_leaves_when_nothing_can_come_that_would_find_it() -> None:
+    memory = over()
+    memory.settle()
+
+    assert not memory.is_beyond_recall(DAYS_90 + HISTORY_MS)
+    assert memory.is_beyond_recall(DAYS_90 + HISTORY_MS + 1)

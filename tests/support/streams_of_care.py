@@ -15,6 +15,8 @@ from support.envelopes import Event, csat, event, message
 
 GAPS = (0, 0, 1000, 7000, 61_000, 400_000, 10_800_000)
 DAYS_APART = (3_600_000, 40_000_000, 90_000_000, 300_000_000)
+MONTHS_APART = tuple(90 * 86_400_000 + more for more in (-90_000_000, 199, 200, 201, 400_000))
+"""About as long as a conversation is remembered in silence: it begins when an event arrives."""
 DELAYS = (1000, 60_000, 500_000, 3_600_000)
 STATUSES = (
     *("open", "bot", "pending", "snoozed", "resolved", "resolved", "closed", "queued", "new"),
@@ -178,7 +180,7 @@ def happens_besides(
             return who_
 
 
-def story(r: Random, most: int) -> list[Event]:
+def story(r: Random, most: int, gaps: tuple[int, ...] = ()) -> list[Event]:
     """Events in order of arrival: late ones, ones stamped ahead, duplicates, a few conversations.
 
     Merges have instants of their own: in which order two hand-overs of one instant are told
@@ -187,7 +189,7 @@ def story(r: Random, most: int) -> list[Event]:
     keys = r.choice((("c1",), ("c1",), ("c1", "c2"), ("c1", "c2", "c3", "c4")))
     shared = r.random() < 0.7
     kinds = KINDS if r.random() < 0.4 else (*KINDS, *MORE, *MORE)
-    gaps = GAPS if r.random() < 0.7 else (*GAPS, *DAYS_APART)
+    gaps = gaps or (GAPS if r.random() < 0.7 else (*GAPS, *DAYS_APART))
     events: list[Event] = []
     at = 0
     for number in range(most):
@@ -210,10 +212,31 @@ def story(r: Random, most: int) -> list[Event]:
     return sorted(events, key=lambda one: (parse_time(one["recordedtime"]), one["id"]))
 
 
+def in_sight(events: list[Event]) -> list[Event]:
+    """Without those that name a message which comes a day later, or more.
+
+    Whether such a deletion is still known depends on what else is open by then.
+    """
+    sent = {one["data"]["message"]["key"]: parse_time(one["time"]) for one in events if _says(one)}
+    return [
+        one
+        for one in events
+        if parse_time(one["time"]) + 86_400_000 > sent.get(_named(one), 0) or _says(one)
+    ]
+
+
+def _says(one: Event) -> bool:
+    return bool(one["type"] == "care.message.created")
+
+
+def _named(one: Event) -> str:
+    return str(one["data"].get("message", {}).get("key"))
+
+
 @st.composite
-def streams(draw: st.DrawFn, *, most: int = 12) -> list[Event]:
-    """Stories of at most so many events."""
-    return story(draw(st.randoms(use_true_random=False)), draw(st.integers(1, most)))
+def streams(draw: st.DrawFn, *, most: int = 12, gaps: tuple[int, ...] = ()) -> list[Event]:
+    """Stories of at most so many events, so long apart (else seconds to hours, or days)."""
+    return story(draw(st.randoms(use_true_random=False)), draw(st.integers(1, most)), gaps)
 
 
 LENGTHS = ("30s", "1m", "5m", "7m", "10m", "1h", "3h", "30h")

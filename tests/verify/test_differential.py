@@ -1,8 +1,6 @@
 """The processors and the oracle, told the same: two programs that share nothing must agree."""
 
-import os
-
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carewatch.domain.rulebook import Document
@@ -14,12 +12,10 @@ from carewatch.verify.oracle import Oracle
 from carewatch.verify.verdict import judge
 from carewatch.wire.rulebooks import encode_document, encode_publication
 from support.envelopes import Event, encode, event, message
+from support.properties import examples
 from support.replays import BEGINNING
 from support.standing import read
-from support.streams_of_care import rules, streams
-
-EXAMPLES = int(os.environ.get("CAREWATCH_ORACLE_EXAMPLES", "60"))
-"""More of them for a night's run."""
+from support.streams_of_care import MONTHS_APART, in_sight, rules, streams
 
 AFTERWARDS = (1000, 60_000, 3_600_000 * 30)
 
@@ -60,7 +56,7 @@ def told_both(
     afterwards=st.sampled_from(AFTERWARDS),
     every=st.sampled_from((1, 1, 2, 5, 1000)),
 )
-@settings(max_examples=EXAMPLES, deadline=None)
+@examples(60)
 def test_both_say_the_same(
     events: list[Event], document: Document, afterwards: int, every: int
 ) -> None:
@@ -69,6 +65,19 @@ def test_both_say_the_same(
     differences = judge(oracle, found).differences
 
     assert [str(one) for one in differences] == []
+
+
+@given(
+    events=streams(most=9, gaps=(0, 7000, 400_000, *MONTHS_APART)).map(in_sight),
+    document=rules(),
+    every=st.sampled_from((1, 2, 1000)),
+)
+@examples(30)
+def test_both_forget_the_same(events: list[Event], document: Document, every: int) -> None:
+    """Conversations that begin anew after months of silence, or were never over (R6a)."""
+    oracle, found = told_both(events, document, afterwards=AFTERWARDS[-1], every=every)
+
+    assert [str(one) for one in judge(oracle, found).differences] == []
 
 
 def test_a_hand_over_tells_the_parent_no_time() -> None:

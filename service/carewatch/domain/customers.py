@@ -112,16 +112,23 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         """
         if not self.links or one.hops >= most_hops:
             return None
-        began = min((other.at for other in self.contacts if _opens(other, one)), default=one.at)
+        began = max((other.at for other in self.contacts if _opens(other, one)), default=one.at)
         return next((link.into for link in reversed(self.links) if link.at <= began), None)
 
 
 def _opens(opening: Known, one: Known) -> bool:
-    """Whether it is the opening of the session that a contact is about; nobody opens by writing."""
+    """Whether it is an opening of the session that a contact is about; nobody opens by writing.
+
+    Of several the last is: numbers begin anew where a conversation was forgotten (R6a).
+    """
     mine = (one.conversation, one.contact.labels.session, one.contact.labels.channel)
     theirs = (opening.conversation, opening.contact.labels.session, opening.contact.labels.channel)
-    begins = opening.contact.act in ("opened", "reopened") and opening.times > 0
+    begins = _begins(opening) and opening.times > 0 and opening.at <= one.at
     return begins and mine == theirs and one.contact.act != "wrote"
+
+
+def _begins(one: Known) -> bool:
+    return one.contact.act in ("opened", "reopened")
 
 
 class Place(NamedTuple):
@@ -226,16 +233,19 @@ def _did(one: Known, act: str) -> bool:
 
 def _sessions(contacts: list[Known]) -> list[_Session]:
     """The sessions whose opening is known, in the order of their openings."""
-    grouped: dict[tuple[str, int], list[Known]] = {}
-    for one in contacts:
+    grouped: dict[tuple[str, int, int], list[Known]] = {}
+    openings: Counter[tuple[str, int]] = Counter()
+    for one in sorted(contacts, key=lambda one: (one.at, not _begins(one))):
         place = one.conversation, one.contact.labels.session
-        grouped.setdefault(place, []).append(one)
-    found = (_session(conversation, acts) for (conversation, _), acts in grouped.items())
+        openings[place] += _begins(one)
+        # Of one number are several where the conversation was forgotten between them (R6a).
+        grouped.setdefault((*place, max(1, openings[place])), []).append(one)
+    found = (_session(conversation, acts) for (conversation, *_), acts in grouped.items())
     return sorted((one for one in found if one is not None), key=_opening)
 
 
 def _session(conversation: str, acts: list[Known]) -> _Session | None:
-    opening = next((one for one in acts if one.contact.act in ("opened", "reopened")), None)
+    opening = next(filter(_begins, acts), None)
     if opening is None:
         return None
     until = opening.at + BOT_SOLVED_WITHIN_MS

@@ -15,10 +15,14 @@ from carewatch.domain.policy import Books
 HISTORY_MS: Final = 48 * 3_600_000
 """Events older than this are final (R6a)."""
 
+FORGOTTEN_AFTER_MS: Final = 90 * 24 * 3_600_000
+"""Who was silent for longer, with nothing open, is forgotten (R6a); exactly this is remembered."""
+
 SAME: Final = b""
 """A base that is the state itself."""
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode_state = msgspec.msgpack.Decoder(Conversation).decode
 
 
 class Memory(msgspec.Struct, array_like=True):
@@ -77,6 +81,35 @@ class Memory(msgspec.Struct, array_like=True):
         """
         began = self.state.last_order is not None
         return began and self.is_over and clock - self.advanced >= HISTORY_MS
+
+    @property
+    def last_sign(self) -> int:
+        """When it was last heard of, or its last session ended by time alone."""
+        return max(self.recorded, self.state.ended_at or 0)
+
+    def is_silent_at(self, instant: int) -> bool:
+        """Whether nothing was heard of it for so long that it is forgotten, unless it is open."""
+        return instant - self.last_sign > FORGOTTEN_AFTER_MS
+
+    def is_forgotten_at(self, instant: int, books: Books) -> bool:
+        """Whether an event of that instant is the first of a conversation of its own (R6a).
+
+        So it is no matter when somebody gets round to forgetting. Ids that follow differ from all
+        that were said: their causes do, or the instants in what they name.
+        """
+        if not self.is_silent_at(instant):
+            return False
+        # What is true at the instant may not be told before it is known that this is the end.
+        then = msgspec.structs.replace(self, state=_decode_state(_encode(self.state)))
+        then.fire_timers(instant, books, lambda _: None)
+        return then.is_over and then.is_silent_at(instant)
+
+    def is_beyond_recall(self, clock: int) -> bool:
+        """Whether every event that is taken at this clock, or later, finds it forgotten.
+
+        Those may be late (R4), and hand-overs come from partitions that may lag behind.
+        """
+        return self.is_over and self.is_silent_at(clock - HISTORY_MS)
 
     @property
     def is_over(self) -> bool:

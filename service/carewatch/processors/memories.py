@@ -14,10 +14,11 @@ import msgspec
 
 from carewatch.domain.contributions import Held, held
 from carewatch.domain.errors import InvalidRecord
-from carewatch.domain.memory import HISTORY_MS, Memory
+from carewatch.domain.memory import FORGOTTEN_AFTER_MS, HISTORY_MS, Memory
 from carewatch.processors import conversation_rows as rows
 from carewatch.processors.base import Row
 from carewatch.processors.conversation_rows import Head, Key
+from carewatch.processors.later import Later
 from carewatch.processors.packing import pack
 from carewatch.wire.rows import seal, unseal
 
@@ -27,7 +28,10 @@ AT_WORK: Final = 4096
 """So many conversations that wait for their next event are kept as objects."""
 SETTLED_AT_ONCE: Final = 64
 """So many conversations are settled at a tick, more when many wait for it: nothing hurries."""
+FORGOTTEN_AT_ONCE: Final = 16
+"""So many are looked at at a tick, whether they are forgotten; more when many wait for it."""
 HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 
 RUN: Final = 1024
 """So many keys are put in order at once, in about a millisecond."""
@@ -66,7 +70,10 @@ class Memories:
         self._at_rest: dict[bytes, bytes] = {}  # rows by their keys, also of those at work
         self._beside: dict[Key, _Beside] = {}  # as it was at the last flush
         self._touched: set[Key] = set()
-        self._over: dict[int, list[bytes]] = {}  # those with a history, by the hour that ends it
+        self._dropped: set[Key] = set()
+        self._over = Later(HOUR_MS)  # those with a history, until nothing reaches back into it
+        self._silent = Later(DAY_MS)  # those without, until they are forgotten
+        self._unread = Later(DAY_MS)  # those of which nobody knows yet since when they are silent
         self._bases: dict[Key, bytes] = {}  # while rows come back
         self._blocks: dict[Key, dict[int, bytes]] = {}
 
@@ -120,27 +127,45 @@ class Memories:
         row_key = rows.row_key(key) if before is None else before.row_key
         self._at_work[key] = _Working(row_key, memory, gauges, timer, book)
         self._touched.add(key)
-        if not gauges and timer is None and not memory.is_settled:
-            self._settle_later(row_key, memory)
+        self._dropped.discard(key)
+        if not gauges and timer is None:
+            self._tidy_later(row_key, memory)
         return row_key
+
+    def drop(self, key: Key) -> None:
+        """Forgets a conversation of which nothing is open: the next flush removes its rows."""
+        self._at_work.pop(key, None)
+        self._at_rest.pop(rows.row_key(key), None)
+        self._touched.discard(key)
+        self._dropped.add(key)
 
     def settle(self, clock: int) -> None:
         """Folds away the histories of some of those that are over for long enough.
 
         Whoever asks for one of them finds the same before and after (`ledger.accept`).
         """
-        hours = sorted(hour for hour in self._over if hour * HOUR_MS <= clock)
-        left = SETTLED_AT_ONCE + sum(len(self._over[hour]) for hour in hours) // 256
-        for hour in hours:
-            waiting = self._over[hour]
-            while waiting and left:
-                left -= 1
-                self._settle(waiting.pop(), clock)
-            if not waiting:
-                del self._over[hour]
+        for row_key in self._over.take(clock, SETTLED_AT_ONCE):
+            self._settle(row_key, clock)
+
+    def forget(self, clock: int) -> None:
+        """Drops some of those that are forgotten by now (R6a).
+
+        Whoever asks for one of them in time finds it forgotten, too (`Memory.is_forgotten_at`).
+        """
+        for row_key in self._silent.take(clock, FORGOTTEN_AT_ONCE):
+            # One that was heard of since, or came back, waits at another place.
+            self._drop_if_forgotten(row_key, clock)
+        for row_key in self._unread.take(clock, FORGOTTEN_AT_ONCE):
+            memory = self._drop_if_forgotten(row_key, clock)
+            if memory is not None:
+                self._tidy_later(row_key, memory)
 
     def take_rows(self) -> Iterator[Row]:
         """The rows that changed since the last call, in a fixed order."""
+        for key in sorted(self._dropped):
+            yield Row(rows.row_key(key), None)
+            yield from _rows_beside(key, self._beside.pop(key, _NOTHING), _NOTHING)
+        self._dropped.clear()
         for key in sorted(self._touched):
             row_key, memory, gauges, timer, book = self._at_work[key]
             was, events = self._beside.get(key, _NOTHING), memory.events
@@ -188,8 +213,8 @@ class Memories:
         """Puts together what came back of a conversation; None: it is over. Raises as `restore`."""
         row = self._at_rest[row_key]
         more, live = rows.has_more(row), rows.is_live(row)
-        if not live and not rows.is_settled(row):
-            self._over.setdefault(0, []).append(row_key)  # for how long, its row says when asked
+        if not live:  # for how long, its row says when asked
+            (self._unread if rows.is_settled(row) else self._over).put(row_key)
         if not more and not live:
             return None
         head = rows.read_head(row)
@@ -197,17 +222,29 @@ class Memories:
             self._put_together(rows.read_key(row_key), head)
         return head if live else None
 
-    def _settle_later(self, row_key: bytes, memory: Memory) -> None:
-        hour = (memory.advanced + HISTORY_MS) // HOUR_MS + 1
-        self._over.setdefault(hour, []).append(row_key)
+    def _tidy_later(self, row_key: bytes, memory: Memory) -> None:
+        if memory.is_settled:
+            self._silent.put(row_key, memory.last_sign + FORGOTTEN_AFTER_MS + HISTORY_MS)
+        else:
+            self._over.put(row_key, memory.advanced + HISTORY_MS)
+
+    def _drop_if_forgotten(self, row_key: bytes, clock: int) -> Memory | None:
+        """The conversation, if it stays; None also for one that went on: it settles once more."""
+        memory = self.get(rows.read_key(row_key))
+        if memory is None or not memory.is_settled:
+            return None
+        if not memory.is_beyond_recall(clock):
+            return memory
+        self.drop((memory.tenant, memory.key))
+        return None
 
     def _settle(self, row_key: bytes, clock: int) -> None:
-        memory = self.known(rows.read_key(row_key))
-        if memory.is_settled or not memory.is_over:
+        memory = self.get(rows.read_key(row_key))
+        if memory is None or memory.is_settled or not memory.is_over:
             return
         if not memory.settles_by(clock):
             # Something came since, or nobody knew how long it has been over.
-            self._settle_later(row_key, memory)
+            self._tidy_later(row_key, memory)
             return
         memory.settle()
         self.touch(memory, gauges=(), timer=None, book=memory.due_by)

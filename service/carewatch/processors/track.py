@@ -29,7 +29,7 @@ from carewatch.processors.to_customers import to_customer
 from carewatch.processors.track_panes import NONE, STAGE, TrackPanes
 from carewatch.processors.track_results import clocks, late, results, unreadable
 from carewatch.wire import customers, topics
-from carewatch.wire.events import Arrived, Gate, Published, Ticked, decode_book, decode_event
+from carewatch.wire.events import Arrived, Gate, Published, Ticked, decode_event
 from carewatch.wire.rows import unseal
 from carewatch.wire.unreadable import UNREADABLE
 
@@ -48,8 +48,7 @@ class Track:
         self._next = 0
         self._flushed = -1
         self._position = 0
-        self._log_clock = 0
-        self._tick = 0
+        self._log_clock = self._tick = self._told = 0
         self._books = Books()
         self._new_books: dict[int, rows.RulebookRow] = {}
         self._memories = Memories()
@@ -60,7 +59,6 @@ class Track:
         self._rows: dict[bytes, bytes | None] = {}
         self._in_slices = context.in_slices
         self._underway: Iterator[None] | None = None
-        self._told = 0
 
     @property
     def next_offset(self) -> int:
@@ -198,6 +196,10 @@ class Track:
         if reason is not None:
             self._late(arrived, record, reason)
             return
+        if memory is not None and memory.is_forgotten_at(arrived.at, self._books):
+            self._advance(memory, arrived.at, clock)
+            self._memories.drop(key)
+            memory = None
         if arrived.clamped:
             self._panes.count("clamped_future", arrived.tenant, arrived.channel, arrived.recorded)
         self._outputs += [
@@ -206,14 +208,18 @@ class Track:
         if event is None:
             if memory is not None and arrived.recorded > memory.recorded:
                 # Its arrival moves the clock of the conversation all the same (R7).
-                before = self._memories.stands_in(memory)
                 memory.recorded = arrived.recorded
-                self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
+                self._advance(memory, clock, clock)
             return
         if memory is None:
             memory = ledger.new_memory(*key)
         before = self._memories.stands_in(memory)
         self._changed(memory, before, ledger.accept(memory, event, clock, self._books), clock)
+
+    def _advance(self, memory: Memory, until: int, clock: int) -> None:
+        """Lets every timer below `until` fire, at a clock."""
+        before = self._memories.stands_in(memory)
+        self._changed(memory, before, ledger.advance(memory, until, self._books), clock)
 
     def _remembers_since(self) -> int:
         """Ids that arrived before this instant of the log clock are forgotten (R2)."""
@@ -231,19 +237,18 @@ class Track:
                 yield
             for key in due[start : start + SLICE]:
                 memory = self._memories.known(key)
-                before = self._memories.stands_in(memory)
                 clock = max(at, memory.recorded)
-                self._changed(memory, before, ledger.advance(memory, clock, self._books), clock)
+                self._advance(memory, clock, clock)
         self._publish()
         self._told = at
         self._panes.close(at)
         self._memories.settle(at)
+        self._memories.forget(at)
         self._seen.forget(self._remembers_since())
 
     def _on_rulebook(self, published: Published) -> Iterator[None]:
         book = published.book
-        old = self._books
-        new = old.with_book(book)
+        old, new = self._books, self._books.with_book(book)
         if new is old:
             return  # a number that is not above the newest: published twice
         self._books = new
@@ -265,7 +270,7 @@ class Track:
             yield
 
     def _on_gate(self, gate: Gate) -> None:
-        if _version(gate.minimum) > _version(__version__):
+        if not gate.admits(__version__):
             raise Refused(
                 f"care.events partition {self._partition} demands version {gate.minimum} from "
                 f"offset {self._position} on; this worker is {__version__}. Upgrade it."
@@ -344,14 +349,7 @@ class Track:
             case stage_panes.PANE:
                 self._panes.restore_row(key, value)
             case rows.RULEBOOK:
-                row = rows.decode_rulebook(value)
-                book = decode_book(
-                    number=rows.read_rulebook_key(key),
-                    hash_=row.hash,
-                    effective_at=row.effective_at,
-                    document=row.document,
-                )
-                self._books = Books([*self._books, book])
+                self._books = Books([*self._books, rows.read_rulebook(key, value)])
             case other:
                 raise InvalidRecord("row_version", f"a row of kind {other!r}")
 
@@ -382,10 +380,6 @@ class Track:
         ]
         self._new_books.clear()
         return out
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))
 
 
 TRACK: Final = Processor(

@@ -8,7 +8,9 @@ from typing import Final
 
 import msgspec
 
+from carewatch.domain.policy import Book
 from carewatch.processors.seen import Block
+from carewatch.wire.events import decode_book
 from carewatch.wire.rows import seal, unseal
 
 IDS: Final = "ids"
@@ -64,10 +66,6 @@ def rulebook_key(number: int) -> bytes:
     return _encoder.encode((RULEBOOK, number))
 
 
-def read_rulebook_key(key: bytes) -> int:
-    return _rulebook_key.decode(key)[1]
-
-
 def encode(body: RulebookRow | Marker) -> bytes:
     return seal(_encoder.encode(body))
 
@@ -76,8 +74,15 @@ def encode_ids(ids: bytes) -> bytes:
     return seal(ids)
 
 
-def decode_rulebook(row: bytes) -> RulebookRow:
-    return _rulebook.decode(unseal(row))
+def read_rulebook(key: bytes, value: bytes) -> Book:
+    """The rulebook of a row, compiled; raises InvalidRecord or a msgspec error."""
+    row = _rulebook.decode(unseal(value))
+    return decode_book(
+        number=_rulebook_key.decode(key)[1],
+        hash_=row.hash,
+        effective_at=row.effective_at,
+        document=row.document,
+    )
 
 
 def decode_marker(row: bytes) -> Marker:

@@ -4,6 +4,6 @@ It shares no code with what it checks and no thinking either: it was written fro
 every conversation as one sorted story, and is slow on purpose. Nothing of `domain`, `wire` or
 `processors` may be imported here.
 
-    records -> admission (R1) -> arrivals (R2 to R6a) -> story (sessions, turns, stays)
-            -> promises (SLA) -> points (windows) -> verdict
+    records -> admission (R1) -> arrivals (R2 to R6a) -> lives (R6a), each a story (sessions,
+            turns, stays) -> promises (SLA) -> points (windows) -> verdict
 """

@@ -98,15 +98,24 @@ class Arrivals:
     late_changes: list[Event] = field(default_factory=list)
     """Deletions and annotations of messages that are final (R6a): they change nothing."""
 
+    without_effect: list[Event] = field(default_factory=list)
+    """Those of them that are not remembered either."""
+
     @property
     def events(self) -> list[Event]:
         """The accepted events."""
         return [one.event for one in self.steps]
 
-    def take(self, event: Event, tick: int, number: int = 0) -> str | None:
-        """Accepts an event, or says why not; `tick` is the newest tick of its partition."""
+    def take(
+        self, event: Event, tick: int, number: int = 0, *, since: int | None = None
+    ) -> str | None:
+        """Accepts an event, or says why not; `tick` is the newest tick of its partition.
+
+        What came before number `since` is forgotten.
+        """
         clock = max(self.clock, tick, event.recorded)
-        told = sorted_story([*self.events, event])
+        known = [one.event for one in self.steps if since is None or one.number >= since]
+        told = sorted_story([*known, event])
         mine = next(one for one in told if one.event is event)
         if clock - mine.at > LATEST:
             return "too_late"
@@ -114,8 +123,9 @@ class Arrivals:
             return "history_full"
         if event.type in CHANGES and self._is_final(event, told, clock):
             self.late_changes.append(event)
+            self.without_effect.append(event)
             return None
-        if event.type in CHANGES and self._is_unknown(event):
+        if event.type in CHANGES and self._is_unknown(event, known):
             self.late_changes.append(event)  # and is remembered: the message may still come
         self.clock = clock
         self.steps.append(Step(event, tick, clock, number))
@@ -125,9 +135,9 @@ class Arrivals:
         """R6a: the message that is deleted or annotated is older than what history keeps."""
         return any(clock - one.at > KEPT for one in told if _is_message(one, change))
 
-    def _is_unknown(self, change: Event) -> bool:
+    def _is_unknown(self, change: Event, events: Sequence[Event]) -> bool:
         """Nobody knows the message, and something was older than what history keeps already."""
-        told = sorted_story(self.events)
+        told = sorted_story(events)
         known = any(_is_message(one, change) for one in told)
         return not known and any(self.clock - one.at > KEPT for one in told)
 

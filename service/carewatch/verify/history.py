@@ -13,6 +13,7 @@ from carewatch.verify.chapters import chapters
 from carewatch.verify.contacts import Said, said_of_customers
 from carewatch.verify.days import days
 from carewatch.verify.instants import instant
+from carewatch.verify.lives import Life
 from carewatch.verify.measures import BUSINESS, MEASURES
 from carewatch.verify.promises import Promises
 from carewatch.verify.rulebook import Rulebooks
@@ -72,18 +73,25 @@ class History:
     what was said of its customer (`sayings`), each time at a clock and with how long windows stay
     open."""
 
-    def __init__(
-        self, steps: Sequence[Step], clock: int, books: Rulebooks, next_tick: Tick
-    ) -> None:
+    def __init__(self, life: Life, books: Rulebooks, next_tick: Tick) -> None:
         self.changes: list[Change] = []
         self.sayings: list[tuple[int, frozenset[Said], int]] = []
         self._books, self._next_tick, self._day = books, next_tick, days(books)
         self._standing: Counter[_Result] = Counter()
+        steps = life.steps
         for number, step in enumerate(steps):
-            if number and step.tick > steps[number - 1].clock:
-                self._tell(steps[:number], step.tick, by_event=False)
+            if number:
+                self._until(steps[:number], step.tick)
             self._tell(steps[: number + 1], step.clock, by_event=True)
-        if steps and clock > steps[-1].clock:
+        if life.next is None:
+            self._until(steps, life.story.clock)
+        else:
+            self._until(steps, life.next.tick)
+            self._tell(steps, life.next.clock, by_event=True)
+
+    def _until(self, steps: Sequence[Step], clock: int) -> None:
+        """Tells what happens by time alone."""
+        if clock > steps[-1].clock:
             self._tell(steps, clock, by_event=False)
 
     def _tell(self, steps: Sequence[Step], clock: int, *, by_event: bool) -> None:

@@ -9,12 +9,13 @@ from itertools import accumulate
 from typing import Any
 
 from carewatch.verify.admission import Control, Dead, Event, Unsaid, admit
-from carewatch.verify.arrivals import Arrivals, Step, sorted_story, stamped
+from carewatch.verify.arrivals import CHANGES, Arrivals, Step, sorted_story, stamped
 from carewatch.verify.customers import Customers, Saying
 from carewatch.verify.days import days
 from carewatch.verify.gauges import Gauges
 from carewatch.verify.history import History, Labels, Tick
 from carewatch.verify.instants import BEGINNING, DAY, instant, written
+from carewatch.verify.lives import SILENCE, Life, is_forgotten, lives
 from carewatch.verify.points import Key as PointKey
 from carewatch.verify.points import Points, plain
 from carewatch.verify.promises import Promises
@@ -68,7 +69,7 @@ class Oracle:
         self.duplicates: list[Event] = []
         self.others: list[Event] = []
         self.links: list[tuple[str, str, str, int]] = []
-        self._stories: dict[Key, Story] = {}
+        self._lives: dict[Key, list[Life]] = {}
         self._inherited: dict[Key, list[Step]] = {}
         self._number = 0
         self._books = Rulebooks([])
@@ -88,7 +89,7 @@ class Oracle:
     ) -> None:
         """The next record of a partition; files say no keys."""
         self.places.add((partition, offset))
-        self._stories = {}
+        self._lives = {}
         source = self.sources.setdefault(partition, Source())
         try:
             read = admit(value, key)
@@ -116,8 +117,10 @@ class Oracle:
             return
         self.partition_of.setdefault(read.conversation, partition)
         arrivals = self.conversations.setdefault(read.conversation, Arrivals())
+        since = self._known_since(read) if read.type in CHANGES else None
         self._number += 1
-        refused = arrivals.take(read, source.tick, self._number)
+        refused = arrivals.take(read, source.tick, self._number, since=since)
+        self._lives = {}
         if refused is not None:
             self.late.append((refused, read))
 
@@ -132,7 +135,7 @@ class Oracle:
         """The clock of a partition reaches an instant, as by a `care.tick`."""
         source = self.sources.setdefault(partition, Source())
         if at > source.tick:
-            self._stories = {}
+            self._lives = {}
             source.tick = at
             source.ticks.append(at)
             source.log_clock = max(source.log_clock, at)
@@ -144,16 +147,25 @@ class Oracle:
             said = record.data
             self.enforce(said["document"], said["number"], instant(said["effective_at"]))
 
-    def story(self, key: Key) -> Story:
-        """The story of a conversation at the newest tick of its partition, all records taken."""
-        return self.stories()[key]
+    def stories(self) -> dict[Key, list[Story]]:
+        """The stories of all conversations of which something was accepted, of each one for every
+        time that it began; the last at the newest tick of its partition, all records taken."""
+        return {key: [one.story for one in told] for key, told in self._told().items()}
 
-    def stories(self) -> dict[Key, Story]:
-        """The stories of all conversations of which something was accepted."""
-        if not self._stories:
+    def _told(self) -> dict[Key, list[Life]]:
+        if not self._lives:
             self._books = Rulebooks(self.rulebooks)
             self._tell()
-        return self._stories
+        return self._lives
+
+    def _known_since(self, event: Event) -> int | None:
+        """The number from which on events of the conversation are known to one that comes now."""
+        own = self.conversations[event.conversation].steps
+        if not own or stamped(event) - own[0].event.recorded <= SILENCE:
+            return None
+        last = self._told()[event.conversation][-1].steps
+        gone = is_forgotten(last, stamped(event), self._books)
+        return self._number + 1 if gone else last[0].number
 
     def _tell(self) -> None:
         """Tells every conversation; what merges hand over may change the story of a parent, and
@@ -162,7 +174,7 @@ class Oracle:
         by_child: dict[Key, list[tuple[Key, Step]]] = {}
         for _ in range(MOST_HOPS + 1):
             for key in sorted(changed):
-                self._stories[key] = self._story(key)
+                self._lives[key] = lives(self.steps(key), self.clock(key), self._books)
             if not self._derive or not changed:
                 return
             by_child |= {key: list(self._hands_over(key)) for key in sorted(changed)}
@@ -191,13 +203,12 @@ class Oracle:
         """The newest tick of the partition of a conversation."""
         return self.sources[self.partition_of.get(key, min(self.sources))].tick
 
-    def _story(self, key: Key) -> Story:
-        events = [one.event for one in self.steps(key)]
-        return Story(sorted_story(events), self.clock(key), self._books)
-
     def _hands_over(self, key: Key) -> Iterator[tuple[Key, Step]]:
         """What a merged child hands over to which parent, each time that it changes (E14)."""
-        steps = self.steps(key)
+        for life in self._lives[key]:
+            yield from self._hands_over_in(key, life.steps)
+
+    def _hands_over_in(self, key: Key, steps: list[Step]) -> Iterator[tuple[Key, Step]]:
         merged = [number for number, one in enumerate(steps, 1) if one.event.type == MERGED]
         held: dict[str, Handed] = {}
         revisions: Counter[str] = Counter()
@@ -216,30 +227,32 @@ class Oracle:
 
     def facts(self, key: Key) -> list[dict[str, Any]]:
         """The net facts of a conversation: `data` without sign, corrects and cause."""
-        return [one.content for one in self.story(key).facts]
+        return [one.content for life in self._told()[key] for one in life.story.facts]
 
     def transitions(self, key: Key) -> list[dict[str, Any]]:
         """The net SLA transitions of a conversation, as `facts`."""
-        story = self.story(key)
+        return [one for life in self._told()[key] for one in self._promised(life.story)]
+
+    def _promised(self, story: Story) -> list[dict[str, Any]]:
         return Promises(story.moments, story.clock, self._books).records
 
     def points(self) -> dict[PointKey, dict[str, Any]]:
         """The metric points that must stand, without revision and pane."""
-        stories = self.stories()
+        told = self._told()
         day, lateness = days(self._books), self._books.most_lateness()
         points, gauges, customers = Points(day, lateness), Gauges(), Customers(day)
         for link in self.links:
             customers.link(*link)
         sayings: list[Saying] = []
-        for key, story in stories.items():
-            steps, clock = self.steps(key), self.clock(key)
-            tick = self._ticks(key)
-            history = History(steps, clock, self._books, tick)
-            for change in history.changes:
-                points.add(change)
-            name = "/".join(key)
-            sayings += [(at, name, said, late) for at, said, late in history.sayings]
-            gauges.add(story, self.transitions(key), self._tick_of(key))
+        for key, many in told.items():
+            for number, life in enumerate(many):
+                story = life.story
+                history = History(life, self._books, self._ticks(key))
+                for change in history.changes:
+                    points.add(change)
+                name = "/".join((*key, str(number)))
+                sayings += [(at, name, said, late) for at, said, late in history.sayings]
+                gauges.add(story, self._promised(story), self._tick_of(key))
         for change in customers.changes(sayings):
             points.add(change)
         self._pipeline(points)
@@ -256,7 +269,7 @@ class Oracle:
         for arrivals in self.conversations.values():
             for event in arrivals.late_changes:
                 points.count("late_changes", _of(event), event.recorded)
-            self._clamped(points, arrivals.events)
+            self._clamped(points, [*arrivals.events, *arrivals.without_effect])
         self._clamped(points, self.others)
 
     def _clamped(self, points: Points, events: Iterable[Event]) -> None:

@@ -22,11 +22,15 @@ WITHIN = 72 * HOUR
 
 
 class Promises:
-    """Tells every instance; `records` holds the contents of all transitions."""
+    """Tells every instance; `records` holds the contents of all transitions.
+
+    `owed`: a promise was made that goes on, whether or not a policy still holds for it.
+    """
 
     def __init__(self, moments: Sequence[Moment], clock: int, rulebooks: Rulebooks) -> None:
         self._moments, self._clock, self._books = moments, clock, rulebooks
         self.records: list[dict[str, Any]] = []
+        self.owed = False
         for target in TARGETS:
             for start in STARTS if target == "first_reply" else (None,):
                 self._tell(target, start)
@@ -82,6 +86,7 @@ class Promises:
         else:
             self._policies(instance, self._clock)
             instance.fire_until(self._clock)
+            self.owed = self.owed or bool(records)
         self.records += records
         return following
 

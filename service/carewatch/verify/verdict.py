@@ -152,7 +152,8 @@ def _changed_by_time(
 def _touched(oracle: Oracle, found: Found, out: set[Key]) -> list[int]:
     """The instants at which conversations that are left out did anything."""
     stories = oracle.stories()
-    at = [one.at for key in out if key in stories for one in stories[key].moments]
+    told = [story for key in out for story in stories.get(key, ())]
+    at = [one.at for story in told for one in story.moments]
     for topic in (FACTS, SLA):
         at += [_at(one) for key, many in found.net(topic).items() if key in out for one in many]
     return sorted(at)

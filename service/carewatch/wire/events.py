@@ -70,6 +70,14 @@ class Gate(NamedTuple):
 
     minimum: str
 
+    def admits(self, version: str) -> bool:
+        """Whether a program of this version may compute what follows."""
+        return _numbers(version) >= _numbers(self.minimum)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
 
 _LONGEST_VERSION: Final = 32
 
