@@ -1,6 +1,6 @@
 # carewatch: every target sets up what it needs. Try `make`, then `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-broker test-scenarios test-faults quick coverage golden properties bench chaos soak fuzz dashboards lint lock vendor clean
+.PHONY: help setup demo test test-pure test-broker test-scenarios test-faults quick coverage golden properties bench chaos soak fuzz dashboards dictionary lint lock vendor clean
 SHELL := /bin/bash
 BIN := .venv/bin
 FAULTS := $(addprefix tests/scenarios/test_,chaos.py kills.py three_brokers.py)
@@ -68,6 +68,9 @@ fuzz: setup ## coverage-guided fuzzing of every parser, verifier and decoder; AR
 
 dashboards: setup ## write the Grafana dashboards anew from deploy/grafana/boards.py
 	$(BIN)/python deploy/grafana/generate.py
+
+dictionary: setup ## make the dictionary anew by which conversations are packed; older rows are refused
+	PYTHONPATH=tests $(BIN)/python -m support.dictionary
 
 lint: setup ## format, style, types, architecture, spelling
 	$(BIN)/ruff check .

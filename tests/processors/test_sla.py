@@ -324,3 +324,16 @@ def _day(hours: str) -> Schedule:
         timezone="UTC",
         weekly={"mon": [hours]},
     )
+
+
+def test_a_clock_that_never_ran_ends_without_a_deadline() -> None:
+    """The record that ends a clock carries its last deadline, and there was none."""
+    rule = promising({"agent_work": "2m"})
+    outputs = replay([status(0, "bot"), customer(1), tagged(2, added=["spam"])], policies=[rule])
+
+    records = [one["data"] for one in values(outputs, topics.SLA)]
+
+    assert [(one["to"], one["paused"], one["due_at"]) for one in records] == [
+        ("pending", True, None),
+        ("cancelled", False, None),
+    ]

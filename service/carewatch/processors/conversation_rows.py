@@ -11,12 +11,13 @@ from functools import cache
 from typing import Final
 
 import msgspec
+import zstandard
 from msgspec.structs import replace
 
 from carewatch.domain.contributions import Held
 from carewatch.domain.errors import InvalidRecord
 from carewatch.domain.memory import Memory
-from carewatch.processors.packing import pack, unpack
+from carewatch.processors.packing import dictionary, pack, unpack
 from carewatch.wire.rows import BODY, check, seal
 
 CONVERSATION: Final = "conversation"
@@ -31,8 +32,6 @@ _FORM: Final = slice(BODY, BODY + 4)
 _FLAGS: Final = BODY + 4
 _PACKED: Final = BODY + 5
 _LENGTH: Final = 4
-_ENOUGH: Final = 2048
-"""So many bytes hold nearly every head."""
 
 
 class Head(msgspec.Struct, array_like=True, gc=False):
@@ -79,8 +78,9 @@ def read_key(row_key: bytes) -> Key:
 
 @cache
 def form() -> bytes:
-    """Four bytes for what a memory consists of: another program's may be another."""
-    return zlib.crc32(repr(msgspec.inspect.type_info(Memory)).encode()).to_bytes(4, "big")
+    """Four bytes for what a memory consists of, and how it is packed: both may change."""
+    shape = repr(msgspec.inspect.type_info(Memory)).encode()
+    return zlib.crc32(dictionary(), zlib.crc32(shape)).to_bytes(4, "big")
 
 
 def write(
@@ -139,33 +139,35 @@ def has_more(row: bytes) -> bool:
 
 def read_head(row: bytes) -> Head:
     """The head of a row; raises InvalidRecord or a msgspec error."""
-    body = unpacked(row[_PACKED:], _ENOUGH)
-    ends = _LENGTH + int.from_bytes(body[:_LENGTH], "big")
-    if ends > len(body):
-        body = unpacked(row[_PACKED:])
-    return _head.decode(body[_LENGTH:ends])
+    head, _ = _parts(row)
+    return _head.decode(head)
 
 
 def read(key: Key, row: bytes) -> Memory:
     """The memory of a conversation, without what stands beside its row; raises as `read_head`."""
-    _, memory = _parts(key, row)
-    return memory
+    _, body = _parts(row)
+    return _memory_of(key, body)
 
 
 def awake(key: Key, row: bytes) -> Memory:
     """The same, as it was when the row was written: what is due next is in its head."""
-    head, memory = _parts(key, row)
+    first, body = _parts(row)
+    head, memory = _head.decode(first), _memory_of(key, body)
     memory.due, memory.due_by = head.timer, head.book
     return memory
 
 
-def _parts(key: Key, row: bytes) -> tuple[Head, Memory]:
-    body = unpacked(row[_PACKED:])
+def _parts(row: bytes) -> tuple[memoryview, memoryview]:
+    """Head and memory, as they are encoded."""
+    body = memoryview(unpacked(row[_PACKED:]))
     ends = _LENGTH + int.from_bytes(body[:_LENGTH], "big")
-    head = _head.decode(body[_LENGTH:ends])
-    memory = _memory.decode(body[ends:])
+    return body[_LENGTH:ends], body[ends:]
+
+
+def _memory_of(key: Key, body: memoryview) -> Memory:
+    memory = _memory.decode(body)
     memory.tenant, memory.key = key
-    return head, memory
+    return memory
 
 
 def read_shape(shape: bytes) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
@@ -173,9 +175,9 @@ def read_shape(shape: bytes) -> list[tuple[str, tuple[str, ...], tuple[str, ...]
     return _shape.decode(shape) if shape else []
 
 
-def unpacked(packed: bytes, most: int = 0) -> bytes:
-    """What was packed, or its first `most` bytes; raises InvalidRecord."""
+def unpacked(packed: bytes) -> bytes:
+    """What was packed; raises InvalidRecord."""
     try:
-        return unpack(packed, most)
-    except zlib.error as error:
+        return unpack(packed)
+    except zstandard.ZstdError as error:
         raise InvalidRecord("row_version", f"a conversation: {error}") from error
