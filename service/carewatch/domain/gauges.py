@@ -14,7 +14,7 @@ from carewatch.domain.contributions import Held
 from carewatch.domain.metric import Kind
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.pane import Labels, Pane, PaneKey
-from carewatch.domain.standing import ByAge, Crossings, HowMany, Least, Shown, Soonest
+from carewatch.domain.standing import ByAge, Crossings, HowMany, Least, Name, Shown, Soonest
 from carewatch.domain.windows import Panes
 
 FORGOTTEN_MS: Final = 24 * 3_600_000
@@ -29,8 +29,8 @@ class Gauges:
     def __init__(self, panes: Panes) -> None:
         self._panes = panes
         self._crossings = Crossings()
-        self._gauges: dict[tuple[str, Labels], _Standing] = {}
-        self._unsettled: dict[tuple[str, Labels], Soonest] = {}
+        self._gauges: dict[Name, _Standing] = {}
+        self._unsettled: dict[Name, Soonest] = {}
         self._empty: list[tuple[int, PaneKey]] = []
         self._standing: dict[PaneKey, Pane] = {}
 
@@ -39,15 +39,13 @@ class Gauges:
         """Whether gauges are kept at nothing since the rulebook names them."""
         return bool(self._standing)
 
-    def move(self, item: Held, who: str, by: int) -> None:
-        """A conversation comes to stand in a gauge (`by` 1) or leaves it (-1)."""
-        name = (item.metric, item.labels)
-        gauge = self._gauges.get(name) or self._gauge(name)
-        if isinstance(gauge, Soonest):
-            gauge.move(Deadline(item.at, who, *item.of), by)
-            self._unsettled[name] = gauge
-        else:
-            gauge.move(item.at, by)
+    def move(self, who: str, items: Iterable[Held], by: int) -> None:
+        """A conversation comes to stand in these gauges (`by` 1) or leaves them (-1)."""
+        gauges = self._gauges
+        for item in items:
+            name = (item.metric, item.labels)
+            gauge = gauges.get(name) or self._gauge(name)
+            gauge.move(item, who, by)
 
     def rejoin(
         self,
@@ -65,7 +63,6 @@ class Gauges:
         gauge = self._gauge(name)
         if isinstance(gauge, Soonest):
             gauge.rejoin(Deadline(*one, *of) for one in zip(at, conversations, strict=True))
-            self._unsettled[name] = gauge
         else:
             gauge.rejoin(at)
 
@@ -80,10 +77,9 @@ class Gauges:
         for pane in self._panes:
             if isinstance(pane.body, Deadlines):
                 # The last of them may have left since they were shown.
-                name = (pane.key.metric, pane.key.labels)
-                gauge = self._gauge(name)
+                gauge = self._gauge((pane.key.metric, pane.key.labels))
                 if isinstance(gauge, Soonest):
-                    self._unsettled[name] = gauge
+                    gauge.unsettle()
             if pane.key.window == "now" and pane.end is not None:
                 if pane.end <= now:
                     self._standing[pane.key] = pane
@@ -145,7 +141,7 @@ class Gauges:
             self._gauges.pop(name, None)
         self._panes.drop(pane)
 
-    def _gauge(self, name: tuple[str, Labels]) -> _Standing:
+    def _gauge(self, name: Name) -> _Standing:
         gauge = self._gauges.get(name)
         if gauge is None:
             gauge = self._gauges[name] = self._new(*name)
@@ -159,7 +155,9 @@ class Gauges:
             case Kind.AGES:
                 return ByAge(Shown(self._panes, key, Ages), self._crossings)
             case Kind.DEADLINES:
-                return Soonest(Shown(self._panes, key, Deadlines))
+                return Soonest(
+                    Shown(self._panes, key, Deadlines), (metric, labels), self._unsettled
+                )
             case _:
                 return HowMany(Shown(self._panes, key, Gauge), self._crossings)
 

@@ -20,9 +20,13 @@ from carewatch.domain.aggregates import (
     Gauge,
     Instant,
 )
+from carewatch.domain.contributions import Held
 from carewatch.domain.metrics import BY_ID
-from carewatch.domain.pane import Pane, PaneKey
+from carewatch.domain.pane import Labels, Pane, PaneKey
 from carewatch.domain.windows import Panes
+
+Name = tuple[str, Labels]
+"""A gauge's metric and labels."""
 
 _SECOND_MS: Final = 1000
 
@@ -37,14 +41,12 @@ class Shown(Generic[_Body]):
         self._key = key
         self._type = body
         self._pane: Pane | None = None
+        self._body: _Body  # of the pane, once there is one
 
     def body(self) -> _Body:
         """What is shown now; whoever changes it marks it."""
-        pane = self._pane
-        body = (pane if pane is not None and not pane.dropped else self._found()).body
-        if not isinstance(body, self._type):
-            raise TypeError(f"the pane {self._key} holds no {self._type.__name__}")
-        return body
+        self._found()
+        return self._body
 
     def mark(self) -> None:
         """It is not any more what was published."""
@@ -56,7 +58,7 @@ class Shown(Generic[_Body]):
         # An event moves in a dozen gauges, and most have been marked since the last flush.
         if pane is None or pane.dropped or not (pane.changed and pane.touched):
             self.mark()
-        return self.body()
+        return self._body
 
     def begin(self) -> None:
         """From now on it is shown, be it at nothing: who is expected makes it known."""
@@ -69,7 +71,9 @@ class Shown(Generic[_Body]):
             pane = self._panes.get(self._key)
             if pane is None:
                 pane = self._panes.put(BY_ID[self._key.metric], self._key, self._type(), None)
-            self._pane = pane
+            if not isinstance(pane.body, self._type):
+                raise TypeError(f"the pane {self._key} holds no {self._type.__name__}")
+            self._pane, self._body = pane, pane.body
         return pane
 
 
@@ -145,13 +149,13 @@ class HowMany:
         self._crossings = crossings
         self._later = _Instants()
 
-    def move(self, at: int, by: int) -> None:
-        if at <= self._crossings.now:
-            self._shift(by)
+    def move(self, item: Held, _who: str, by: int) -> None:
+        if item.at <= self._crossings.now:
+            self._shown.changing().value += by
             return
-        self._later.change(at, by)
+        self._later.change(item.at, by)
         if by > 0:
-            self._crossings.expect(self, at)
+            self._crossings.expect(self, item.at)
             self._shown.begin()
 
     def cross(self, now: int) -> None:
@@ -159,7 +163,7 @@ class HowMany:
         come = bisect_right(later, now)
         del later[:come]
         if come:
-            self._shift(come)
+            self._shown.changing().value += come
         self._expect()
 
     def rejoin(self, instants: Iterable[int]) -> None:
@@ -178,9 +182,6 @@ class HowMany:
         if self._later.sorted:
             self._crossings.expect(self, self._later.sorted[0])
 
-    def _shift(self, by: int) -> None:
-        self._shown.changing().value += by
-
 
 class Least:
     """Instants of which the least is shown."""
@@ -189,8 +190,8 @@ class Least:
         self._shown = shown
         self._members = _Instants()
 
-    def move(self, at: int, by: int) -> None:
-        self._members.change(at, by)
+    def move(self, item: Held, _who: str, by: int) -> None:
+        self._members.change(item.at, by)
         members = self._members.sorted
         body, least = self._shown.body(), members[0] if members else None
         if body.at != least:
@@ -214,11 +215,11 @@ class ByAge:
         self._crossings = crossings
         self._members = _Instants()
 
-    def move(self, at: int, by: int) -> None:
-        self._members.change(at, by)
-        place = bisect_left(CLASSIC_BOUNDS_MS, self._crossings.now - at)
+    def move(self, item: Held, _who: str, by: int) -> None:
+        self._members.change(item.at, by)
+        place = bisect_left(CLASSIC_BOUNDS_MS, self._crossings.now - item.at)
         if by > 0 and place < len(CLASSIC_BOUNDS_MS):
-            self._crossings.expect(self, at + CLASSIC_BOUNDS_MS[place] + 1)
+            self._crossings.expect(self, item.at + CLASSIC_BOUNDS_MS[place] + 1)
         body = self._shown.changing()
         body.value += by
         body.classic[place] += by
@@ -251,13 +252,19 @@ class ByAge:
 
 
 class Soonest:
-    """Deadlines, of which the soonest are shown."""
+    """Deadlines, of which the soonest are shown as soon as it may `settle`."""
 
-    def __init__(self, shown: Shown[Deadlines]) -> None:
+    def __init__(
+        self, shown: Shown[Deadlines], name: Name, unsettled: "dict[Name, Soonest]"
+    ) -> None:
         self._shown = shown
+        self._name = name
+        self._unsettled = unsettled
         self._sorted: list[Deadline] = []
 
-    def move(self, deadline: Deadline, by: int) -> None:
+    def move(self, item: Held, who: str, by: int) -> None:
+        deadline = Deadline(item.at, who, *item.of)
+        self.unsettle()
         if by > 0:
             self._shown.begin()
             insort(self._sorted, deadline)
@@ -269,9 +276,14 @@ class Soonest:
     def rejoin(self, deadlines: Iterable[Deadline]) -> None:
         """Takes back those of conversations."""
         self._sorted.extend(deadlines)
+        self.unsettle()
 
     def rejoined(self) -> None:
         self._sorted.sort()
+
+    def unsettle(self) -> None:
+        """What is soonest may be another by now."""
+        self._unsettled[self._name] = self
 
     def settle(self) -> None:
         """Shows what is soonest now."""

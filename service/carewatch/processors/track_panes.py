@@ -131,14 +131,14 @@ class TrackPanes(StagePanes):
             if one != other:
                 break
             same += 1
-        entered = list(after[same:])
+        left, entered = [], list(after[same:])
         for item in before[same:]:
             if item in entered:
                 entered.remove(item)
             else:
-                self._gauges.move(item, conversation, -1)
-        for item in entered:
-            self._gauges.move(item, conversation, 1)
+                left.append(item)
+        self._gauges.move(conversation, left, -1)
+        self._gauges.move(conversation, entered, 1)
 
     # --- what a tick tells ---------------------------------------------------------------------
 
