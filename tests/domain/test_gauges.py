@@ -54,7 +54,7 @@ class Lane:
 def test_a_gauge_moves_and_stays_at_zero() -> None:
     lane = Lane()
     for by in (1, -1):
-        lane.gauges.move(Held("queue_length", LABELS), "c1", by)
+        lane.gauges.move("c1", [Held("queue_length", LABELS)], by)
 
     assert lane.shown("queue_length") == Gauge(0)
 
@@ -68,28 +68,28 @@ def test_the_least_instant_is_that_of_whoever_still_waits(starts: list[int]) -> 
             waiting.append(start)
         else:
             waiting.remove(start)
-        lane.gauges.move(Held("oldest_unanswered", LABELS, start), "c1", by)
+        lane.gauges.move("c1", [Held("oldest_unanswered", LABELS, start)], by)
 
         assert lane.shown("oldest_unanswered") == Instant(min(waiting, default=None))
 
 
 def test_a_clock_counts_as_due_from_its_instant_on() -> None:
     lane = Lane()
-    lane.gauges.move(Held("sla_due_within", DUE, NOON + 1500), "c1", 1)
+    lane.gauges.move("c1", [Held("sla_due_within", DUE, NOON + 1500)], 1)
 
     assert lane.gauges.next_at() == NOON + 2000
     assert lane.tick(NOON + SECOND) == ["sla_due_within"]  # it stands at 0 from now on
     assert lane.shown("sla_due_within", DUE) == Gauge(0)
     assert lane.tick(NOON + 2 * SECOND) == ["sla_due_within"]
     assert lane.shown("sla_due_within", DUE) == Gauge(1)
-    lane.gauges.move(Held("sla_due_within", DUE, NOON + 1500), "c1", -1)
+    lane.gauges.move("c1", [Held("sla_due_within", DUE, NOON + 1500)], -1)
     assert lane.shown("sla_due_within", DUE) == Gauge(0)
 
 
 def test_who_leaves_before_its_instant_never_counts() -> None:
     lane = Lane()
     for by in (1, -1):
-        lane.gauges.move(Held("sla_due_within", DUE, NOON + 1500), "c1", by)
+        lane.gauges.move("c1", [Held("sla_due_within", DUE, NOON + 1500)], by)
 
     lane.tick(NOON + SECOND)
     assert lane.tick(NOON + 5 * SECOND) == []
@@ -99,7 +99,7 @@ def test_who_leaves_before_its_instant_never_counts() -> None:
 def test_a_tick_between_two_seconds_takes_what_is_not_later() -> None:
     lane = Lane()
     for at in (NOON + 1200, NOON + 1800):
-        lane.gauges.move(Held("sla_due_within", DUE, at), "c1", 1)
+        lane.gauges.move("c1", [Held("sla_due_within", DUE, at)], 1)
 
     lane.tick(NOON + 1500)
     assert lane.shown("sla_due_within", DUE) == Gauge(1)
@@ -109,7 +109,7 @@ def test_a_tick_between_two_seconds_takes_what_is_not_later() -> None:
 
 def test_an_age_is_in_the_bucket_whose_bound_it_has_not_passed() -> None:
     lane = Lane()
-    lane.gauges.move(Held("open_wait_age", LABELS, NOON - 4999), "c1", 1)
+    lane.gauges.move("c1", [Held("open_wait_age", LABELS, NOON - 4999)], 1)
 
     assert lane.shown("open_wait_age") == Ages(1, [0, 1, *[0] * (CLASSIC - 2)])
     lane.gauges.advance(NOON + 1)  # 5 s old exactly
@@ -136,10 +136,10 @@ def test_ages_are_those_of_a_look_at_everybody_and_survive_a_restore(
     members: dict[int, int] = {}
     for number, (who, since, step) in enumerate(moves):
         if who in members:
-            lane.gauges.move(Held("open_wait_age", LABELS, members.pop(who)), "c", -1)
+            lane.gauges.move("c", [Held("open_wait_age", LABELS, members.pop(who))], -1)
         else:
             members[who] = now + since
-            lane.gauges.move(Held("open_wait_age", LABELS, now + since), "c", 1)
+            lane.gauges.move("c", [Held("open_wait_age", LABELS, now + since)], 1)
         if number == cut:
             heir = Lane(0)
             for pane in lane.panes:
@@ -171,10 +171,10 @@ def test_the_soonest_deadlines_are_the_first_of_all_in_order(
     for at, leaves in steps:
         if leaves and known:
             gone = known.pop(at % len(known))
-            lane.gauges.move(deadline(NOON + gone, "t"), "c", -1)
+            lane.gauges.move("c", [deadline(NOON + gone, "t")], -1)
         else:
             known.append(at)
-            lane.gauges.move(deadline(NOON + at, "t"), "c", 1)
+            lane.gauges.move("c", [deadline(NOON + at, "t")], 1)
     lane.tick(NOON + SECOND)
 
     expected = [Deadline(NOON + at, "c", "standard", "t") for at in sorted(known)][:50]
@@ -185,9 +185,9 @@ def test_the_soonest_deadlines_are_the_first_of_all_in_order(
 def test_a_last_deadline_that_left_before_a_restart_is_not_shown_after_it() -> None:
     """It left the gauge, and no tick had come yet that would have said so."""
     lane = Lane()
-    lane.gauges.move(deadline(NOON + 5, "c1"), "c", 1)
+    lane.gauges.move("c", [deadline(NOON + 5, "c1")], 1)
     lane.tick(NOON + SECOND)
-    lane.gauges.move(deadline(NOON + 5, "c1"), "c", -1)
+    lane.gauges.move("c", [deadline(NOON + 5, "c1")], -1)
     heir = Lane(0)
     for pane in lane.panes:
         metric = BY_ID[pane.key.metric]
@@ -203,9 +203,9 @@ def test_a_last_deadline_that_left_before_a_restart_is_not_shown_after_it() -> N
 def test_deadlines_are_published_when_the_first_ones_change() -> None:
     lane = Lane()
     for number in range(60):
-        lane.gauges.move(deadline(NOON + number, str(number)), "c", 1)
+        lane.gauges.move("c", [deadline(NOON + number, str(number))], 1)
     first = lane.tick(NOON + SECOND)
-    lane.gauges.move(deadline(NOON + 10**6, "later"), "c", 1)
+    lane.gauges.move("c", [deadline(NOON + 10**6, "later")], 1)
 
     assert first == ["next_due"]
     assert lane.gauges.next_at() == NOON + SECOND + 1
@@ -215,7 +215,7 @@ def test_deadlines_are_published_when_the_first_ones_change() -> None:
 def test_a_gauge_at_nothing_for_a_day_is_forgotten_unless_the_rulebook_names_it() -> None:
     lane, over = Lane(), NOON + SECOND + FORGOTTEN_MS
     for by in (1, -1):
-        lane.gauges.move(Held("queue_length", LABELS), "c1", by)
+        lane.gauges.move("c1", [Held("queue_length", LABELS)], by)
     lane.tick(NOON + SECOND)
 
     assert lane.gauges.next_at() == over
@@ -228,7 +228,7 @@ def test_a_gauge_at_nothing_for_a_day_is_forgotten_unless_the_rulebook_names_it(
 def test_a_gauge_that_the_rulebook_ceases_to_name_is_forgotten_then() -> None:
     lane, over = Lane(), NOON + SECOND + FORGOTTEN_MS
     for by in (1, -1):
-        lane.gauges.move(Held("queue_length", LABELS), "c1", by)
+        lane.gauges.move("c1", [Held("queue_length", LABELS)], by)
     lane.tick(NOON + SECOND)
 
     assert lane.tick(over) == []
@@ -240,9 +240,9 @@ def test_a_gauge_that_the_rulebook_ceases_to_name_is_forgotten_then() -> None:
 def test_a_gauge_that_somebody_enters_within_the_day_is_kept() -> None:
     lane = Lane()
     for by in (1, -1):
-        lane.gauges.move(Held("queue_length", LABELS), "c1", by)
+        lane.gauges.move("c1", [Held("queue_length", LABELS)], by)
     lane.tick(NOON + SECOND)
-    lane.gauges.move(Held("queue_length", LABELS), "c2", 1)
+    lane.gauges.move("c2", [Held("queue_length", LABELS)], 1)
     lane.tick(NOON + 2 * SECOND)
 
     assert lane.tick(NOON + 2 * FORGOTTEN_MS, named=False) == []
@@ -251,9 +251,9 @@ def test_a_gauge_that_somebody_enters_within_the_day_is_kept() -> None:
 
 def test_whoever_is_expected_in_a_forgotten_gauge_comes_all_the_same() -> None:
     lane, at = Lane(), NOON + 3 * FORGOTTEN_MS
-    lane.gauges.move(Held("sla_due_within", DUE, at), "c1", 1)
+    lane.gauges.move("c1", [Held("sla_due_within", DUE, at)], 1)
     for by in (1, -1):
-        lane.gauges.move(Held("sla_due_within", DUE, NOON), "c2", by)
+        lane.gauges.move("c2", [Held("sla_due_within", DUE, NOON)], by)
     lane.tick(NOON + SECOND)
     lane.tick(NOON + 2 * FORGOTTEN_MS, named=False)
     gone = lane.shown("sla_due_within", DUE)
@@ -265,10 +265,10 @@ def test_whoever_is_expected_in_a_forgotten_gauge_comes_all_the_same() -> None:
 
 def test_whoever_was_expected_in_a_forgotten_gauge_and_left_brings_nothing_back() -> None:
     lane, at = Lane(), NOON + 3 * FORGOTTEN_MS
-    lane.gauges.move(Held("sla_due_within", DUE, at), "c1", 1)
+    lane.gauges.move("c1", [Held("sla_due_within", DUE, at)], 1)
     lane.tick(NOON + SECOND)
     lane.tick(NOON + 2 * FORGOTTEN_MS, named=False)
-    lane.gauges.move(Held("sla_due_within", DUE, at), "c1", -1)
+    lane.gauges.move("c1", [Held("sla_due_within", DUE, at)], -1)
 
     assert lane.tick(at, named=False) == []
     assert lane.shown("sla_due_within", DUE) is None

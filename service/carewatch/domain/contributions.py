@@ -86,7 +86,10 @@ class Share(NamedTuple):
 
 
 Shape = tuple[Hashable, ...]
-"""All that decides in which series a result counts: results of one shape differ in numbers only."""
+"""All that decides in which series a result counts: results of one shape differ in numbers only.
+
+Flat, since it is looked up for each result; those of one kind are of one length.
+"""
 
 
 Measured = tuple[Shape, int, int, int, int | None]
@@ -112,23 +115,23 @@ def measured(tenant: str, result: Result) -> Measured:
     event, and few shapes.
     """
     labels = result.labels
-    place = tenant, labels.channel, labels.queue, labels.priority
+    base = tenant, labels.channel, labels.queue, labels.priority
     match result:
         case Tally():
             business = result.business_ms
-            says = result.extra, result.tags, result.topics, business is None
-            shape: Shape = (result.metric, place, labels.agent, says)
+            says = (result.extra, result.tags, result.topics, business is None)
+            shape: Shape = (*base, result.metric, labels.agent, *says)
             return shape, result.at, result.amount, result.of, business
         case Sample():
             business = result.business_ms
-            shape = (result.metric, place, labels.agent, result.outcome, business is None)
+            shape = (*base, result.metric, labels.agent, result.outcome, business is None)
             return shape, result.ended_at, result.calendar_ms, 0, business
         case SlaTransition():
             was_breached = result.from_ == "breached"
-            shape = (SLA_TRANSITIONS, place, result.policy, result.target, was_breached, result.to)
+            shape = (*base, result.policy, result.target, was_breached, result.to, SLA_TRANSITIONS)
             return shape, result.at, result.overrun_ms, 0, None
         case SessionFact():
-            return ("conversations", place, result.transition), result.at, 0, 0, None
+            return (*base, result.transition), result.at, 0, 0, None
         case HandOver() | Contact():
             return (), result.at, 0, 0, None
 

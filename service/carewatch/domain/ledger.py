@@ -31,7 +31,7 @@ from carewatch.domain.fold import fire_timers, fold_event
 from carewatch.domain.history import BLOCK, History
 from carewatch.domain.late_changes import counted, late_change
 from carewatch.domain.memory import HISTORY_MS, Memory
-from carewatch.domain.naming import NAMELESS, name_result, name_withdrawal, override_key
+from carewatch.domain.naming import name_result, name_withdrawal, override_key
 from carewatch.domain.policy import Books
 from carewatch.domain.shown import shown
 
@@ -161,15 +161,16 @@ def rederive(memory: Memory, clock: int, old: Books, new: Books, cause: str) -> 
 
 
 def _say(memory: Memory, said: Said) -> Change:
+    result, cause = said.result, said.cause
     if said.takes_back is None:
-        return Change(said.result, 1, said.cause, _id(memory, said.result, said.cause))
-    return _withdraw(memory, said.result, _cause_of(memory, said.result, said.takes_back), said)
+        return Change(result, 1, cause, name_result(memory.tenant, memory.key, result, cause))
+    return _withdraw(memory, result, _cause_of(memory, result, said.takes_back), said)
 
 
 def _withdraw(memory: Memory, result: Result, original: str, because: Said) -> Change:
-    if isinstance(result, NAMELESS):
-        return Change(result, -1, because.cause, "", "")
     corrects = _id(memory, result, original)
+    if not corrects:
+        return Change(result, -1, because.cause, "", "")
     name = name_withdrawal(memory.tenant, memory.key, because.cause, corrects)
     return Change(result, -1, because.cause, name, corrects)
 
@@ -203,7 +204,7 @@ def _left(said: list[Said]) -> list[Said]:
     How often something is said must not depend on which ticks stood between two events. A
     withdrawal of something that had been said before stays, as a statement of its own.
     """
-    if all(item.takes_back is None for item in said):
+    if not [item for item in said if item.takes_back is not None]:
         return said
     left: list[Said] = []
     for item in said:

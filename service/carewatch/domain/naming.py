@@ -1,24 +1,25 @@
 """Ids of results: what they follow from, so that a replay gives the same bytes."""
 
 from hashlib import blake2b
-from typing import Final
 
 import msgspec
 
 from carewatch.domain.facts import Contact, Result, Tally
 
-# A tuple: `A | B` would be made anew for each of the several results of an event.
-NAMELESS: Final = (Tally, Contact)
-"""Results without an id: they show in the metric points only."""
-
 _encode = msgspec.msgpack.Encoder().encode
 
 
 def name_result(tenant: str, key: str, result: Result, cause: str) -> str:
-    """The id of a result: of conversation, cause and content, never of a position."""
-    if isinstance(result, NAMELESS):
-        return ""
-    return _name(_encode((tenant, key, cause, result)))
+    """The id of a result: of conversation, cause and content, never of a position.
+
+    It is empty where nothing is written of a result alone: of a count, which shows in the metric
+    points only, and of what the customer stage is told.
+    """
+    match result:
+        case Tally() | Contact():
+            return ""
+        case _:
+            return _name(_encode((tenant, key, cause, result)))
 
 
 def name_withdrawal(tenant: str, key: str, cause: str, corrects: str) -> str:

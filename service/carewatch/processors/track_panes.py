@@ -1,7 +1,7 @@
 """What track counts: the panes of its results, and the gauges of its conversations."""
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from carewatch.domain.contributions import Held, Shape, Share, corrected_by, measured, shares
@@ -9,7 +9,6 @@ from carewatch.domain.days import Day, Days
 from carewatch.domain.facts import Contact, HandOver, Labels, Result, Tally
 from carewatch.domain.gauges import Gauges
 from carewatch.domain.ledger import Change
-from carewatch.domain.memory import Memory
 from carewatch.domain.metrics import BY_ID
 from carewatch.domain.policy import Book, Books
 from carewatch.processors.conversation_rows import read_shape
@@ -49,8 +48,6 @@ class TrackPanes(StagePanes):
         self._gauges = Gauges(self._panes)
         self._rejoining: dict[bytes, tuple[list[str], list[array[int]]]] = {}
         self._routes: dict[Shape, _Route] = {}
-        self._asked: tuple[int, str, str] | None = None
-        self._open_from = 0
 
     @property
     def next_due(self) -> int | None:
@@ -63,34 +60,35 @@ class TrackPanes(StagePanes):
 
     def use(self, books: Books) -> None:
         """From now on these rulebooks decide: days, lateness and what stands at 0."""
-        self._books, self._asked = books, None
+        self._books = books
         self._panes.days = self._days = Days(books)
         self.max_lateness_ms = books.max_lateness_ms
 
     # --- what is counted -----------------------------------------------------------------------
 
-    def count_change(self, memory: Memory, change: Change, clock: int) -> None:
-        """Adds a result to its windows, or takes it back; `clock` is the conversation's (W4)."""
-        labels, sign = change.result.labels, change.sign
-        name, at, value, of, business = measured(memory.tenant, change.result)
-        route = self._routes.get(name)
-        if route is None:
-            route = self._new_route(name, memory.tenant, change.result)
-        open_from = max(self.open_from(labels, clock), self._panes.closed_before)
-        missed = False
-        for add in route.value:
-            missed |= add(at, value, sign, open_from, of)
-        if business is not None:
-            for add in route.business:
-                missed |= add(at, business, sign, open_from)
-        for add, amount, whole in route.always:
-            missed |= add(at, amount, sign, open_from, whole)
-        if missed:
-            self.count("late_facts", memory.tenant, labels.channel, clock)
-        if change.sign < 0 and not isinstance(change.result, Tally | HandOver | Contact):
-            self.count(
-                "corrections", memory.tenant, labels.channel, clock, corrected_by(change.result)
-            )
+    def count_changes(self, tenant: str, changes: Iterable[Change], clock: int) -> None:
+        """Adds results to their windows, or takes them back; `clock` is the conversation's (W4)."""
+        account, open_from = None, 0
+        for change in changes:
+            result, sign = change.result, change.sign
+            labels = result.labels
+            if account != (labels.channel, labels.account):  # of one event it is nearly always one
+                account = labels.channel, labels.account
+                open_from = max(self.open_from(labels, clock), self._panes.closed_before)
+            shape, at, value, of, business = measured(tenant, result)
+            route = self._routes.get(shape) or self._new_route(shape, tenant, result)
+            missed = False
+            for add in route.value:
+                missed |= add(at, value, sign, open_from, of)
+            if business is not None:
+                for add in route.business:
+                    missed |= add(at, business, sign, open_from)
+            for add, amount, whole in route.always:
+                missed |= add(at, amount, sign, open_from, whole)
+            if missed:
+                self.count("late_facts", tenant, labels.channel, clock)
+            if sign < 0 and not isinstance(result, Tally | HandOver | Contact):
+                self.count("corrections", tenant, labels.channel, clock, corrected_by(result))
 
     def _new_route(self, name: Shape, tenant: str, result: Result) -> _Route:
         """The series that results of a shape count in: looked for once for all of them."""
@@ -109,11 +107,8 @@ class TrackPanes(StagePanes):
 
     def open_from(self, labels: Labels, clock: int) -> int:
         """Windows that ended before this instant are closed for a conversation (W4)."""
-        asked = clock, labels.channel, labels.account
-        if asked != self._asked:  # what one event changes is asked for with one answer
-            profile = self._books.at(clock).profile(labels.channel, labels.account)
-            self._asked, self._open_from = asked, clock - profile.window_lateness_ms
-        return self._open_from
+        profile = self._books.at(clock).profile(labels.channel, labels.account)
+        return clock - profile.window_lateness_ms
 
     def day(self, tenant: str, at: int) -> Day:
         """The tenant's local day that an instant lies in."""

@@ -33,6 +33,8 @@ def results(
     """
     key = memory.key.encode()
     for change in changes:
+        if not change.id:
+            continue  # nothing is written of it alone; so it is with most, which are counts
         encoded = _encoded(memory, change)
         if encoded is not None:
             topic, value = encoded
@@ -96,13 +98,11 @@ def _encoded(memory: Memory, change: Change) -> tuple[str, bytes] | None:
     """Topic and value of a result; None for what is no record of its own."""
     tenant, key, result = memory.tenant, memory.key, change.result
     match result:
-        case Tally():
-            return None  # a count shows in the metric points only; most results are counts
         case Sample():
             return topics.FACTS, encode_sample(tenant, key, result, change)
         case SessionFact():
             return topics.FACTS, encode_session(tenant, key, result, change)
         case SlaTransition():
             return topics.SLA, encode_sla(tenant, key, result, change)
-        case HandOver() | Contact():
-            return None  # its newest revision is written; the customer stage is told apart
+        case HandOver() | Tally() | Contact():
+            return None  # of the first the newest revision is written; the others have no id
