@@ -123,7 +123,10 @@ class _Scheduled(Calendar):
             return 0
         first, last = start // PAGE_MS, end // PAGE_MS
         if first == last:
-            page = self._page(first)
+            page = self._pages.get(first) or self._page(first)
+            place = bisect_right(page.opens, start)
+            if place and end <= page.closes[place - 1]:
+                return end - start  # both in the same opening hours, as nearly always
             return page.until(end) - page.until(start)
         passed = sum(self._page(number).total for number in range(first, last))
         return passed + self._page(last).until(end) - self._page(first).until(start)

@@ -114,22 +114,22 @@ def next_timer(tenant: str, state: Conversation, books: Books) -> int | None:
         return None
     folded = state.last_order[0] if state.last_order is not None else 0
     fired = state.last_timer_at or 0
-    # Asked for several times an event: what cannot expect anything is not asked.
-    expected = [sla.next_at(state)]
-    if state.turn is not None:
-        expected.append(within.next_at(tenant, state, books))
-    if state.stay is not None:
-        expected.append(service_level.next_at(tenant, state, books))
-    if sessions.may_idle(state):
-        gap = books.at(max(folded, fired)).profile(state.channel, state.account).idle_gap_ms
-        expected.append(sessions.idle_at(state, gap))
+    # Asked for at each event: what cannot expect anything is not asked.
+    expected: list[int | None] = []
     if state.obligations:
         # Events stamped exactly t come before timers of t: one of that instant leaves it due.
-        expected.append(books.next_change(max(folded - 1, fired)))
-    due = min((at for at in expected if at is not None), default=None)
+        expected += sla.next_at(state), books.next_change(max(folded - 1, fired))
+    if state.turn is not None:
+        expected += (within.next_at(tenant, state, books),)
+    if state.stay is not None:
+        expected += (service_level.next_at(tenant, state, books),)
+    if sessions.may_idle(state):
+        gap = books.at(max(folded, fired)).profile(state.channel, state.account).idle_gap_ms
+        expected += (sessions.idle_at(state, gap),)
+    due = [at for at in expected if at is not None]
     # Silence counts from the last message, but nothing ends before what let it end: a message
     # that was taken back, a bot that has everything answered, a rulebook that shortens the wait.
-    return None if due is None else max(due, folded, fired)
+    return max(min(due), folded, fired) if due else None
 
 
 def _matched_by(state: Conversation) -> tuple[object, ...]:
