@@ -293,19 +293,20 @@ def _stand_in_deadlines(
     out.append(Held("next_due", (base[0], *_ALL_OF_TENANT), due_at, promised))
 
 
-def _states(state: Conversation) -> Iterator[str]:
+def _states(state: Conversation) -> list[str]:
     """The states of the backlog that an open session is in: its own, and what people look for."""
     session = state.session
     if session is None:
-        return
+        return []
     status = state.status or "open"
-    yield status
+    states = [status]
     if state.agent is None:
-        yield "unassigned"
+        states += ("unassigned",)
     if not session.person_wrote or state.turn is not None:
-        yield "unattended"
+        states += ("unattended",)
     if status != "snoozed":
-        yield "workable"
+        states += ("workable",)
+    return states
 
 
 def _base(tenant: str, labels: Labels) -> tuple[str, str, str, str]:

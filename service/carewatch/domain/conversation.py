@@ -242,7 +242,7 @@ class Step:
     The rules of the neighbouring modules are functions of a Step.
     """
 
-    __slots__ = ("_subject", "at", "book", "books", "cause", "state", "tell", "tenant")
+    __slots__ = ("_spent", "_subject", "at", "book", "books", "cause", "state", "tell", "tenant")
 
     def __init__(
         self,
@@ -261,6 +261,7 @@ class Step:
         self.cause = cause
         self.tell = tell
         self._subject: Subject | None = None
+        self._spent: tuple[int, str, int | None] | None = None
 
     @property
     def profile(self) -> ProfileRules:
@@ -364,8 +365,13 @@ class Step:
 
     def _business_ms(self, since: int, queue: str) -> int | None:
         """Business time up to now, by the schedule in force now (C5, R6b); None without one."""
+        last = self._spent
+        if last is not None and last[0] == since and last[1] == queue:
+            return last[2]  # a reply asks three times: of the turn, the first reply, any reply
         calendar = self.book.business(self.tenant, queue)
-        return None if calendar is None else calendar.open_ms(since, self.at)
+        business = None if calendar is None else calendar.open_ms(since, self.at)
+        self._spent = since, queue, business
+        return business
 
     def measure(self, metric: str, since: int, *extra: str, agent: str | None = None) -> None:
         """Tells a duration that ends now by both clocks, as a value that is no fact of its own."""

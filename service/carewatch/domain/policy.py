@@ -194,12 +194,16 @@ class Book:
 
 
 class Books:
-    """Every rulebook known, in order of `effective_at`; before the first there is none (R6b)."""
+    """Every rulebook known, in order of `effective_at`; before the first there is none (R6b).
+
+    `newest` is the greatest number among them, 0 without one: two with the same are the same.
+    """
 
     def __init__(self, books: Sequence[Book] = ()) -> None:
         self._books = sorted(books, key=lambda book: book.effective_at)
         self._since = [book.effective_at for book in self._books]
-        self._newest = max((book.number for book in self._books), default=0)
+        self._last = self._books[-1] if self._books else NO_BOOK
+        self.newest = max((book.number for book in self._books), default=0)
         self.changes = sorted(
             {
                 change
@@ -217,13 +221,10 @@ class Books:
             )
         self.max_lateness_ms = max(lateness)
 
-    @property
-    def newest(self) -> int:
-        """The number of the newest rulebook, 0 without one: two with the same are the same."""
-        return self._newest
-
     def at(self, instant: int) -> Book:
         """The rulebook in force at an instant; an empty one before the first."""
+        if instant >= self._last.effective_at:
+            return self._last  # nearly always
         place = bisect_right(self._since, instant)
         return self._books[place - 1] if place else NO_BOOK
 
@@ -241,7 +242,7 @@ class Books:
 
     def with_book(self, book: Book) -> "Books":
         """These and one more; a number that is not above the newest changes nothing."""
-        if self._books and book.number <= self._newest:
+        if self._books and book.number <= self.newest:
             return self
         return Books([*self._books, book])
 

@@ -56,7 +56,8 @@ def settle(step: Step, *, changed: bool) -> None:
         if record is not None:
             told.append(record)
     if ended:
-        state.stopped += [owed for owed in state.obligations if _may_reopen(owed)]
+        over = [owed for owed in state.obligations if owed.ending is not None]
+        state.stopped += [owed for owed in over if _may_reopen(owed)]
         state.obligations = [owed for owed in state.obligations if owed.ending is None]
     if told:
         _say(step, told)
