@@ -131,7 +131,8 @@ async def test_words_stay_in_their_topic_and_their_mood_is_counted(tmp_path: Pat
         await deployment.passed(system_clock() + 1000)
         texts = await deployment.committed("care.text")
         others = [one.name for one in TOPICS if one.name != "care.text"]
-        stored = await deployment.committed(*others, isolation_level="read_uncommitted")
+        reading = deployment.reading(*others, isolation_level="read_uncommitted")
+        stored = [record async for record in reading]
         shown = await pages(deployment)
     logs = logged(tmp_path)
 

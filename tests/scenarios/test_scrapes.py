@@ -152,6 +152,7 @@ async def run(folder: Path) -> Scraped:
             await traffic.succeed()
             manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
             ran = await look_at(deployment, manifest)
+            ran.records[topics.METRICS] = await deployment.committed(topics.METRICS)
             pages = await eventually(lambda: agreed(scrapers))
         finally:
             for task in reading:

@@ -173,30 +173,39 @@ class Deployment:
         lines = (await _get(f"{self.gateway_metrics_url}/metrics")).splitlines()
         return "care_spool_records 0.0" not in lines
 
-    async def committed(self, *names: str, isolation_level: str = "read_committed") -> list[Stored]:
-        """Every committed record of some topics, in order within each partition.
+    async def committed(self, *names: str) -> list[Stored]:
+        """Every committed record of some topics, in order within each partition."""
+        return [record async for record in self.reading(*names)]
+
+    async def reading(
+        self, *names: str, isolation_level: str = "read_committed"
+    ) -> AsyncIterator[Stored]:
+        """The records of some topics up to their ends of now, in order within each partition.
 
         Read by plain code of the client library, which shares nothing with the engine's.
         """
         async with self._reading(*names, isolation_level=isolation_level) as consumer:
             left = consumer.assignment()
             ends = await consumer.end_offsets(left)
-            found: list[Stored] = []
             while left := {place for place in left if await consumer.position(place) < ends[place]}:
                 for place, records in (await consumer.getmany(*left, timeout_ms=200)).items():
-                    found += [
-                        Stored(
-                            place.topic,
-                            place.partition,
-                            r.timestamp,
-                            r.key,
-                            r.value,
-                            tuple(r.headers),
-                        )
-                        for r in records
-                        if r.offset < ends[place]
-                    ]
-            return found
+                    for r in records:
+                        if r.offset < ends[place]:
+                            yield Stored(
+                                place.topic,
+                                place.partition,
+                                r.timestamp,
+                                r.key,
+                                r.value,
+                                tuple(r.headers),
+                            )
+
+    async def count(self, name: str, *, isolation_level: str = "read_committed") -> int:
+        """How many records of a topic somebody reads."""
+        found = 0
+        async for _ in self.reading(name, isolation_level=isolation_level):
+            found += 1
+        return found
 
     async def written(self, topic: str) -> int:
         """How many records a topic has ever had, the uncommitted ones among them."""

@@ -22,7 +22,10 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run left: the simulator's manifest, the board, every committed record by topic."""
+    """What a run left: the simulator's manifest, the board, and the committed records by topic.
+
+    Of a metric point the newest record: half an hour writes millions of them.
+    """
 
     manifest: dict[str, Any]
     board: dict[str, Any]
@@ -30,14 +33,21 @@ class Ran:
 
     @cached_property
     def replayed(self) -> dict[str, list[Output]]:
-        """What the processors make of the recorded events, undisturbed.
+        """What the processors make of the recorded events, undisturbed: as `records` is kept.
 
         The partitions are merged by time; within each the log's own order holds.
         """
-        written: dict[str, list[Output]] = {}
+        written: dict[str, list[Output]] = {topics.FACTS: [], topics.SLA: []}
+        points: dict[bytes | None, Output] = {}
+
+        def keep(output: Output) -> None:
+            if output.topic == topics.METRICS:
+                points[output.key] = output
+            elif output.topic in written:
+                written[output.topic].append(output)
+
         replay = Replay(
-            lambda output: written.setdefault(output.topic, []).append(output),
-            partitions=1 + max(event.partition for event in self.records[topics.EVENTS]),
+            keep, partitions=1 + max(event.partition for event in self.records[topics.EVENTS])
         )
         reached: Counter[int] = Counter()
         events = []
@@ -46,7 +56,7 @@ class Ran:
             events.append((reached[event.partition], event))
         for _, event in sorted(events, key=lambda one: one[0]):
             replay.recorded(event.partition, event.key, event.value)
-        return written
+        return {**written, topics.METRICS: list(points.values())}
 
 
 async def look_at(
@@ -54,8 +64,10 @@ async def look_at(
 ) -> Ran:
     """Waits until everything has settled, and reads what is there."""
     await deployment.passed(manifest["settled_at_ms"] + 2000, within_s=within_s)
-    names = (topics.EVENTS, topics.FACTS, topics.SLA, topics.METRICS)
+    names = (topics.EVENTS, topics.FACTS, topics.SLA)
     records = {name: await deployment.committed(name) for name in names}
+    points = {one.key: one async for one in deployment.reading(topics.METRICS)}
+    records[topics.METRICS] = list(points.values())
     return Ran(manifest, await deployment.board(), records)
 
 
