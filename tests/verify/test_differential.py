@@ -1,9 +1,11 @@
 """The processors and the oracle, told the same: two programs that share nothing must agree."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carewatch.domain.rulebook import Document
+from carewatch.domain.rulebook import Document, Policy, Target, TargetRule
 from carewatch.domain.times import parse_time
 from carewatch.processors.base import Output
 from carewatch.processors.replay import Replay
@@ -92,6 +94,38 @@ def test_a_hand_over_tells_the_parent_no_time() -> None:
     late = message(0, id_="e0", key="c2", arrives=3_600_000)
 
     oracle, found = told_both([merged, late], Document(), afterwards=60_000, every=1000)
+
+    assert [str(one) for one in judge(oracle, found).differences] == []
+
+
+def test_what_a_conversation_handed_over_stays_when_it_is_forgotten() -> None:
+    """The parent lives on, by nothing but the turn that it was handed (E14, R6a)."""
+    merged = event(
+        "conversation.merged", 1000, id_="e1", lifecycle={"to": "merged", "merged_into": "c9"}
+    )
+    gone = event("message.deleted", 91 * 86_400_000, id_="e2", message={"key": "m_e9"})
+
+    log = [message(0, id_="e0"), merged, gone]
+    oracle, found = told_both(log, Document(), afterwards=60_000, every=1000)
+
+    assert [str(one) for one in judge(oracle, found).differences] == []
+
+
+def test_a_pause_over_an_unanswered_message_goes_on_under_another_policy() -> None:
+    """It is one pause, told when it ends (S7, S8)."""
+    clock: dict[Target, TargetRule] = {"agent_work": TargetRule(all="10m")}
+    head: dict[str, Any] = {"version": 1, "targets": clock}
+    policies = [
+        Policy(policy="p", order=2, effective_from="2020-01-01T00:00:00Z", **head),
+        Policy(policy="q", order=1, effective_from="2026-01-05T09:10:00Z", **head),
+    ]
+    held = event(
+        "conversation.status_changed", 60_000, id_="e1", actor="agent", lifecycle={"to": "pending"}
+    )
+    reply = message(1_200_000, id_="e2", actor="agent", actor_key="a1")
+
+    log = [message(0, id_="e0"), held, reply]
+    oracle, found = told_both(log, Document(policies=policies), afterwards=60_000, every=1)
 
     assert [str(one) for one in judge(oracle, found).differences] == []
 

@@ -11,14 +11,16 @@ from carewatch.domain.conversation import Conversation, Step
 _SUSPECT: Final = "suspect_pause"
 
 
-class _Clock(NamedTuple):
+class _Still(NamedTuple):
+    since: int
     policy: str
-    target: str
-    cycle: int
 
 
-Suspects = dict[_Clock, int]
-"""Clocks that stand still over an open turn, and since when both are so."""
+Suspects = dict[tuple[str, int], _Still]
+"""Clocks, by target and cycle, that stand still over an open turn, and since when both are so.
+
+Another policy may take over a clock that stands still, and it goes on standing still (S8).
+"""
 
 
 def suspects(state: Conversation) -> Suspects:
@@ -27,8 +29,9 @@ def suspects(state: Conversation) -> Suspects:
     if turn is None or session is None or state.bot_has:
         return {}
     return {
-        _Clock(owed.instance.promise.policy, owed.target, owed.cycle): max(
-            owed.spans[-1].since, turn.started_at, session.people_since
+        (owed.target, owed.cycle): _Still(
+            max(owed.spans[-1].since, turn.started_at, session.people_since),
+            owed.instance.promise.policy,
         )
         for owed in state.obligations
         if owed.instance is not None and owed.spans[-1].paused
@@ -40,6 +43,8 @@ def tell(step: Step, before: Suspects) -> None:
     if not before:
         return
     now = suspects(step.state)
-    for clock, since in before.items():
-        if since < now.get(clock, step.at):
-            step.measure(_SUSPECT, since, clock.policy, clock.target)
+    for clock, still in before.items():
+        goes_on = now.get(clock)
+        if still.since < (step.at if goes_on is None else goes_on.since):
+            target, _ = clock
+            step.measure(_SUSPECT, still.since, still.policy, target)

@@ -154,7 +154,7 @@ class Oracle:
 
     def _told(self) -> dict[Key, list[Life]]:
         if not self._lives:
-            self._books = Rulebooks(self.rulebooks)
+            self._books, self._inherited = Rulebooks(self.rulebooks), {}
             self._tell()
         return self._lives
 
