@@ -8,9 +8,10 @@ TIMES = int(os.environ.get("CAREWATCH_EXAMPLES", "1"))
 """How many times as many examples as in an ordinary run; `make properties` takes 20."""
 
 
-def examples(count: int) -> settings:
+def examples(count: int, *, same: bool = False) -> settings:
     """The decorator of a property whose examples are dear: so many of them in an ordinary run.
 
-    New ones in each, so that runs add up. One example may take as long as it must.
+    New ones in each, so that runs add up, unless they are to be the `same` in every ordinary one.
+    One example may take as long as it must.
     """
-    return settings(max_examples=count * TIMES, deadline=None)
+    return settings(max_examples=count * TIMES, deadline=None, derandomize=same and TIMES == 1)

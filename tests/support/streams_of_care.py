@@ -213,24 +213,28 @@ def story(r: Random, most: int, gaps: tuple[int, ...] = ()) -> list[Event]:
 
 
 def in_sight(events: list[Event]) -> list[Event]:
-    """Without those that name a message which comes a day later, or more.
+    """Without those that name a message which comes a day later, or more, and without what sums
+    up a call of another month.
 
-    Whether such a deletion is still known depends on what else is open by then.
+    Whether such a deletion is still known, such a reply moved, such a call counted anew depends on
+    what else is open by then.
     """
-    sent = {one["data"]["message"]["key"]: parse_time(one["time"]) for one in events if _says(one)}
+    sent = {
+        one["data"]["message"]["key"]: parse_time(one["time"])
+        for one in events
+        if one["type"] == "care.message.created"
+    }
     return [
         one
         for one in events
-        if parse_time(one["time"]) + 86_400_000 > sent.get(_named(one), 0) or _says(one)
+        if parse_time(one["time"]) + 86_400_000 > max(sent.get(name, 0) for name in _named(one))
+        and one["type"] != "care.interaction.summary"
     ]
 
 
-def _says(one: Event) -> bool:
-    return bool(one["type"] == "care.message.created")
-
-
-def _named(one: Event) -> str:
-    return str(one["data"].get("message", {}).get("key"))
+def _named(one: Event) -> tuple[str, str]:
+    message = one["data"].get("message", {})
+    return str(message.get("key")), str(message.get("in_reply_to"))
 
 
 @st.composite

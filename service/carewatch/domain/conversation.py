@@ -130,7 +130,7 @@ class Ending(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Instance(msgspec.Struct, array_like=True):
-    """A running SLA clock: the promise it is measured by, and how far it has come.
+    """A running SLA clock: the promise it is measured by, since when, and how far it has come.
 
     `due_at` is the last deadline known (None until it ran), `fires_at` the next warning or the
     deadline (None while paused and after a breach), `warned` the number of warnings passed,
@@ -138,6 +138,7 @@ class Instance(msgspec.Struct, array_like=True):
     """
 
     promise: Promise
+    since: int
     state: SlaState = "pending"
     due_at: int | None = None
     fires_at: int | None = None

@@ -102,11 +102,9 @@ def accept(
         return [Change(counted(event), 1, event.id, "")]
     memory.recorded = max(memory.recorded, event.recorded)
     idle = isinstance(event, Inherited) and _is_replaced(memory, event)
-    settled, older = memory.is_settled, memory.base_order
+    missed = late == "unknown" and memory.oldest_final() is not None
     changes = advance(memory, clock, books) if idle else _take(memory, event, clock, books, keep)
-    if not settled:
-        older = memory.base_order
-    if late == "unknown" and older is not None:
+    if missed:
         changes.append(Change(counted(event), 1, event.id, ""))
     return changes
 
@@ -149,6 +147,13 @@ def advance(memory: Memory, clock: int, books: Books) -> list[Change]:
     memory.fire_timers(clock, books, said.append)
     memory.advanced = clock
     return [_say(memory, item) for item in _left(said)]
+
+
+def hear(memory: Memory, recorded: int, clock: int, books: Books) -> list[Change]:
+    """Takes in that something arrived which says nothing: it moves the clock all the same (R7)."""
+    memory.recorded = max(memory.recorded, recorded)
+    memory.final_before = max(memory.final_before, clock - HISTORY_MS)
+    return advance(memory, clock, books)
 
 
 def rederive(memory: Memory, clock: int, old: Books, new: Books, cause: str) -> list[Change]:

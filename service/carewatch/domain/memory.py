@@ -133,13 +133,18 @@ class Memory(msgspec.Struct, array_like=True):
             return
         open_ = {override_key(one.result, one.cause) for one in self.state.withdrawable.values()}
         self.causes = {key: cause for key, cause in self.causes.items() if key in open_}
-        oldest = next(iter(self.events), None)
-        if self.base_order is None and oldest is not None and oldest.at < self.final_before:
-            self.base_order = order(oldest)
+        self.base_order = self.oldest_final()
         self.base = SAME
         self.forgotten = forget(self.events, self.forgotten)
         self.events.drop(len(self.events))
         self.handed = {}
+
+    def oldest_final(self) -> Order | None:
+        """The place of an event that was final when the last one came; None if none was."""
+        oldest = next(iter(self.events), None)
+        if self.base_order is None and oldest is not None and oldest.at < self.final_before:
+            return order(oldest)
+        return self.base_order
 
     def unsettle(self) -> None:
         """An event comes: from now on base and state are two."""

@@ -120,7 +120,7 @@ def _take_up(step: Step, owed: Obligation) -> _Told | None:
     owed.started_at, owed.starts = started_at, None
     count(step, owed)
     clocks.take_up(step, owed, promise)
-    owed.instance = instance = Instance(promise)
+    owed.instance = instance = Instance(promise, step.at)
     begins = because == "merged" or (because == "started" and started_at == step.at)
     reason = because if begins and because else "matched"
     return _judged(step, owed, instance, None, reason)

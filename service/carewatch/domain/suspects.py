@@ -30,7 +30,12 @@ def suspects(state: Conversation) -> Suspects:
         return {}
     return {
         (owed.target, owed.cycle): _Still(
-            max(owed.spans[-1].since, turn.started_at, session.people_since),
+            max(
+                owed.spans[-1].since,
+                owed.instance.since,
+                turn.started_at,
+                session.people_since,
+            ),
             owed.instance.promise.policy,
         )
         for owed in state.obligations

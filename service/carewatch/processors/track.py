@@ -207,9 +207,9 @@ class Track:
         ]
         if event is None:
             if memory is not None and arrived.recorded > memory.recorded:
-                # Its arrival moves the clock of the conversation all the same (R7).
-                memory.recorded = arrived.recorded
-                self._advance(memory, clock, clock)
+                before = self._memories.stands_in(memory)
+                heard = ledger.hear(memory, arrived.recorded, clock, self._books)
+                self._changed(memory, before, heard, clock)
             return
         if memory is None:
             memory = ledger.new_memory(*key)
