@@ -20,6 +20,7 @@ from carewatch.engine.failpoints import (
 )
 from carewatch.engine.health import HealthServer
 from carewatch.engine.lane import FLUSH_AT_ONCE, Lane
+from carewatch.engine.leftovers import Leftovers
 from carewatch.engine.metrics import ProcessMetrics
 from carewatch.engine.news import News
 from carewatch.engine.observer import Observer, Observers
@@ -69,7 +70,8 @@ class Engine:
         self._orders = orders
         self._metrics = ProcessMetrics(self._registry, clock)
         self._log: Log = KafkaLog(self._options)
-        self._observer: Observer = Observers(self._metrics, News())
+        self.leftovers = Leftovers()
+        self._observer: Observer = Observers(self._metrics, News(), self.leftovers)
         self._failpoints = read_failpoints(settings)
         if self._failpoints is not None:
             self._log = FailingLog(self._log, self._failpoints)

@@ -21,6 +21,7 @@ from faust.transport.drivers import aiokafka as driver
 from mode import Service
 
 from carewatch.domain.errors import Retryable
+from carewatch.engine import leftovers
 from carewatch.engine.closing import close_consumer
 from carewatch.engine.cluster import ask_broker
 from carewatch.engine.connection import kafka_options, tls_context, uses_sasl, uses_tls
@@ -47,8 +48,8 @@ POLL_SECONDS: Final = 1.0
 EXIT_STUCK: Final = 70
 
 GC_THRESHOLDS: Final = (50_000, 20, 50)
-"""State is made of values without cycles: the collector finds next to nothing, so seldom is enough.
-"""
+"""An event leaves nothing to the collector, so seldom is enough; see `engine.leftovers` for what a
+partition leaves."""
 
 
 class TopicAgent(NamedTuple):
@@ -77,10 +78,13 @@ class EngineService(Service):
 
     @Service.task
     async def _spare_restored_state(self) -> None:
-        """Millions of restored objects live as long as the process: no need to look at them."""
+        """Millions of restored objects live as long as their partition is ours: no need to look at
+        them before it is not."""
         await self._engine.restored()
-        gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        leftovers.free()
+        while True:
+            await self._engine.leftovers.freed()
 
 
 class _Boot(BootStrategy):

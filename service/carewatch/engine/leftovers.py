@@ -1,0 +1,48 @@
+"""What is left in memory of partitions that were given up, and how it is freed.
+
+State refers to itself here and there: a series to the panes it counts in, a gauge to the clock by
+which it moves. So it does not go when nobody wants it any more, but when the collector looks; and
+the collector hardly ever looks at millions of objects that are as old as the process.
+"""
+
+import asyncio
+import gc
+from typing import Final
+
+from carewatch.engine.observer import Observer
+
+TOGETHER_SECONDS: Final = 2.0
+"""A rebalance gives up many partitions, one after the other: one look is enough for all."""
+
+
+class Leftovers(Observer):
+    """Hears which state was dropped."""
+
+    def __init__(self, together_seconds: float = TOGETHER_SECONDS) -> None:
+        self._together_seconds = together_seconds
+        self._dropped = asyncio.Event()
+
+    def failed(self, stage: str, partition: int, *, fenced: bool) -> None:
+        """The partition dropped its memory."""
+        self._dropped.set()
+
+    def closed(self, stage: str, partition: int) -> None:
+        """The partition was given up."""
+        self._dropped.set()
+
+    async def freed(self) -> None:
+        """Waits until state is dropped, and frees it."""
+        await self._dropped.wait()
+        await asyncio.sleep(self._together_seconds)
+        self._dropped.clear()
+        free()
+
+
+def free() -> None:
+    """Frees what nobody can reach, and lets the collector spare what is left.
+
+    It looks at everything: a fraction of a second, since conversations at rest are bytes.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
