@@ -134,14 +134,15 @@ async def test_a_worker_restores_says_so_and_stops_when_told(
 async def test_a_worker_without_a_slot_leaves_no_group_behind(
     kafka: LocalKafka, tmp_path: Path
 ) -> None:
-    before = await groups_of_orders(kafka)
     async with worker(kafka, tmp_path, "carewatch") as started:
         await started.says(RESTORED)
         during = await groups_of_orders(kafka)
         await started.stopped_by(signal.SIGTERM)
+    # Others may be there of workers that were killed, and show late after Kafka's restart.
+    mine = {name for name in during if name.endswith(f"-{started.process.pid}")}
 
-    assert len(during) == len(before) + 1
-    assert await groups_of_orders(kafka) == before
+    assert len(mine) == 1
+    assert mine & await groups_of_orders(kafka) == set()
 
 
 async def test_a_worker_stops_while_the_broker_is_gone(kafka: LocalKafka, tmp_path: Path) -> None:
