@@ -134,6 +134,23 @@ def test_a_pause_over_an_unanswered_message_goes_on_under_another_policy() -> No
     assert [str(one) for one in judge(oracle, found).differences] == []
 
 
+def test_a_pause_is_suspect_from_its_promise_on() -> None:
+    """A policy begins to promise while the case is held back already (S7, S11)."""
+    clock: dict[Target, TargetRule] = {"agent_work": TargetRule(all="10m")}
+    policy = Policy(
+        policy="p", order=1, version=1, effective_from="2026-01-05T09:10:00Z", targets=clock
+    )
+    held = event(
+        "conversation.status_changed", 60_000, id_="e1", actor="agent", lifecycle={"to": "pending"}
+    )
+    reply = message(1_200_000, id_="e2", actor="agent", actor_key="a1")
+
+    log = [message(0, id_="e0"), held, reply]
+    oracle, found = told_both(log, Document(policies=[policy]), afterwards=60_000, every=1)
+
+    assert [str(one) for one in judge(oracle, found).differences] == []
+
+
 def test_what_is_said_of_a_final_message_moves_no_clock() -> None:
     """The session was over by silence days ago, which nobody has heard yet: a tick tells (R6a)."""
     asked = message(0, id_="e1")
