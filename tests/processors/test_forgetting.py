@@ -6,15 +6,14 @@ from msgspec.structs import replace
 from carewatch.domain.memory import FORGOTTEN_AFTER_MS, HISTORY_MS
 from carewatch.domain.rulebook import Close
 from carewatch.domain.times import format_time
-from carewatch.processors.base import PartitionContext, Record, Row
 from carewatch.processors.conversation_rows import is_row_key
 from carewatch.processors.memories import BASE, EVENTS, FORGOTTEN_AT_ONCE
-from carewatch.processors.track import Track
 from carewatch.processors.track_rows import kind_of
 from carewatch.wire import topics
 from carewatch.wire.envelope import encode_tick
 from support.envelopes import START, Event, encode, event, message
 from support.replays import POLICY, net, points, publication, replay, values
+from support.track_lane import TrackLane
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -119,31 +118,16 @@ def test_a_turn_that_a_forgotten_parent_inherits_opens_it_anew() -> None:
     assert told[2:] == [("c2", 1, "opened"), ("c2", 1, "merged"), ("c1", 1, "opened")]
 
 
-class Lane:
+class Lane(TrackLane):
     """A partition and its changelog."""
 
     def __init__(
         self, table: dict[bytes, bytes] | None = None, marker: bytes | None = None
     ) -> None:
-        counts = {topics.EVENTS: 1, topics.PARTIALS: 1}
-        self.stage = Track(PartitionContext(partition=0, partitions=counts))
-        self.table: dict[bytes, bytes] = dict(table or {})
-        self.marker = marker
-        self.stage.restore([Row(*one) for one in self.table.items()], marker)
+        super().__init__(0, {topics.EVENTS: 1, topics.PARTIALS: 1}, table, marker)
 
     def heir(self) -> "Lane":
         return Lane(self.table, self.marker)
-
-    def read(self, key: bytes | None, value: bytes) -> None:
-        self.stage.on_records([Record(self.stage.next_offset, key, value)])
-        flushed = self.stage.flush()
-        assert flushed is not None
-        self.marker = flushed.marker
-        for row in flushed.rows:
-            if row.value is None:
-                self.table.pop(row.key, None)
-            else:
-                self.table[row.key] = row.value
 
     def tell(self, events: list[Event]) -> None:
         for one in events:

@@ -10,7 +10,7 @@ import pytest
 from carewatch.domain.errors import Refused
 from carewatch.domain.times import format_time
 from carewatch.processors import packing
-from carewatch.processors.base import Output, PartitionContext, Record, Row
+from carewatch.processors.base import Output, PartitionContext, Row
 from carewatch.processors.replay import Replay
 from carewatch.processors.track import Track
 from carewatch.processors.track_rows import kind_of
@@ -21,32 +21,17 @@ from carewatch.wire.partials import ClockRecord, Partial
 from carewatch.wire.rows import seal, unseal
 from support.envelopes import START, Event, encode, event, message
 from support.replays import POLICY, net, points, publication, replay, values
+from support.track_lane import TrackLane
 
 COUNTS = {topics.EVENTS: 4, topics.PARTIALS: 3}
 HOUR = 3_600_000
 
 
-class Lane:
-    """A stage and the log it reads: offsets count by themselves."""
+class Lane(TrackLane):
+    """A stage that begins with nothing."""
 
     def __init__(self) -> None:
-        self.stage = Track(PartitionContext(partition=2, partitions=COUNTS))
-        self.stage.restore([], None)
-        self.table: dict[bytes, bytes] = {}
-        self.marker: bytes | None = None
-
-    def read(self, key: bytes | None, value: bytes | None) -> list[Output]:
-        """What is written when this record is folded."""
-        self.stage.on_records([Record(self.stage.next_offset, key, value)])
-        flushed = self.stage.flush()
-        assert flushed is not None
-        self.marker = flushed.marker
-        for row in flushed.rows:
-            if row.value is None:
-                self.table.pop(row.key, None)
-            else:
-                self.table[row.key] = row.value
-        return list(flushed.outputs)
+        super().__init__(2, COUNTS)
 
     def event(self, one: Event) -> list[Output]:
         return self.read(one["partitionkey"].encode(), encode(one))
