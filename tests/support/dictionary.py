@@ -1,7 +1,7 @@
 """`make dictionary`: the dictionary that conversations are packed by, from simulated ones.
 
-Rows that were written by another dictionary are refused from then on (`carewatch state` tells how
-to begin anew): it is made anew when conversations consist of other things than before.
+It is made anew when conversations consist of other things than before. Rows that were written by
+another one are refused from then on.
 """
 
 import asyncio

@@ -301,11 +301,11 @@ def _states(state: Conversation) -> list[str]:
     status = state.status or "open"
     states = [status]
     if state.agent is None:
-        states += ("unassigned",)
+        states.append("unassigned")
     if not session.person_wrote or state.turn is not None:
-        states += ("unattended",)
+        states.append("unattended")
     if status != "snoozed":
-        states += ("workable",)
+        states.append("workable")
     return states
 
 
