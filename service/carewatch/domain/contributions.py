@@ -301,11 +301,11 @@ def _states(state: Conversation) -> list[str]:
     status = state.status or "open"
     states = [status]
     if state.agent is None:
-        states.append("unassigned")
+        states += ("unassigned",)
     if not session.person_wrote or state.turn is not None:
-        states.append("unattended")
+        states += ("unattended",)
     if status != "snoozed":
-        states.append("workable")
+        states += ("workable",)
     return states
 
 

@@ -120,12 +120,12 @@ def next_timer(tenant: str, state: Conversation, books: Books) -> int | None:
         # Events stamped exactly t come before timers of t: one of that instant leaves it due.
         expected += sla.next_at(state), books.next_change(max(folded - 1, fired))
     if state.turn is not None:
-        expected.append(within.next_at(tenant, state, books))
+        expected += (within.next_at(tenant, state, books),)
     if state.stay is not None:
-        expected.append(service_level.next_at(tenant, state, books))
+        expected += (service_level.next_at(tenant, state, books),)
     if sessions.may_idle(state):
         gap = books.at(max(folded, fired)).profile(state.channel, state.account).idle_gap_ms
-        expected.append(sessions.idle_at(state, gap))
+        expected += (sessions.idle_at(state, gap),)
     due = [at for at in expected if at is not None]
     # Silence counts from the last message, but nothing ends before what let it end: a message
     # that was taken back, a bot that has everything answered, a rulebook that shortens the wait.

@@ -21,11 +21,13 @@ class Revision(NamedTuple):
 
 def revisions(memory: Memory, changes: Iterable[Change]) -> list[Revision]:
     """One revision for every merge of which something else is true now; numbers them."""
-    last = {
-        change.result.merge: (change.result, change.sign > 0)
-        for change in changes  # what is taken back comes before what is true instead
-        if isinstance(change.result, HandOver)
-    }
+    last: dict[str, tuple[HandOver, bool]] = {}
+    for change in changes:  # what is taken back comes before what is true instead
+        match change.result:
+            case HandOver() as hand_over:
+                last[hand_over.merge] = (hand_over, change.sign > 0)
+            case _:
+                pass
     for merge in last:
         memory.handed = {**memory.handed, merge: memory.handed.get(merge, 0) + 1}
     return [

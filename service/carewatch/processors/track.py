@@ -295,8 +295,11 @@ class Track:
             position=self._position,
         )
         for change in changes:
-            if isinstance(change.result, Contact):
-                self._outputs.append(self._to_customer(memory, change.result, change.sign, clock))
+            match change.result:
+                case Contact() as contact:
+                    self._outputs.append(self._to_customer(memory, contact, change.sign, clock))
+                case _:
+                    pass
         self._panes.count_changes(memory.tenant, changes, clock)
 
     def _to_customer(self, memory: Memory, contact: Contact, sign: int, clock: int) -> Output:
