@@ -21,9 +21,7 @@ OPTIONS = (
 @contextmanager
 def demo(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """A demo on free ports, with its data in `folder`."""
-    ports: list[int] = []
-    while len(ports) < len(OPTIONS):
-        ports = sorted({*ports, free_port()})
+    ports = [free_port() for _ in OPTIONS]
     chosen = [
         text for option, port in zip(OPTIONS, ports, strict=True) for text in (option, str(port))
     ]
