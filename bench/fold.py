@@ -74,7 +74,8 @@ def policy(name: str, order: int, match: Match, schedule: str = "24x7") -> Polic
     )
 
 
-def rulebook() -> bytes:
+def rulebook(began_at: int = START) -> bytes:
+    """Three policies with opening hours, in effect since a second before traffic began."""
     policies = [
         policy("vip", 1, Match(all=[Condition(field="tag", eq="vip")])),
         policy("billing", 2, Match(all=[Condition(field="queue", eq="billing")])),
@@ -93,8 +94,8 @@ def rulebook() -> bytes:
     return encode_publication(
         number=1,
         canonical=encode_document(document),
-        effective_at=START - 1000,
-        recorded_at=START - 6000,
+        effective_at=began_at - 1000,
+        recorded_at=began_at - 6000,
     )
 
 

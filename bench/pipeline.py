@@ -9,9 +9,9 @@ one core, with Kafka on the other:
     worker  `carewatch worker`: exactly-once, facts, SLA, panes, merge
     faust   a stock Faust agent that counts in a table (on a part of the backlog: it is slow)
 
-With several workers, as many events again are drained by these, on all cores beside Kafka. CPU
-seconds are those of the draining process (user and system). A worker without backlog is
-started first, so that what its start costs is not charged to the events.
+With several workers, another backlog is drained by these, on all cores beside Kafka. CPU seconds
+are those of the draining process (user and system). A worker without backlog is started first, so
+that what its start costs is not charged to the events.
 """
 
 import argparse
@@ -85,30 +85,39 @@ def show(name: str, drained: Drained, plain: Drained) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--conversations", type=int, default=20_000)
+    parser.add_argument(
+        "--conversations", type=int, default=20_000, help="of so many at once, ten events each"
+    )
     parser.add_argument("--faust-events", type=int, default=30_000)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
+    events, conversations = options.events, options.conversations
+    # Each in a Kafka of its own: a worker's ticks say "now", and before a backlog of the last hour
+    # they would make all of it late.
     with rig() as kafka:
         idle, _ = drain(kafka.environ, 0)
-        asyncio.run(fill(kafka.servers, options.events, options.conversations))
+    with rig() as kafka:
+        asyncio.run(fill(kafka.servers, events, conversations))
         plain = asyncio.run(drain_plainly(kafka.servers))
         show("plain", plain, plain)
-        ours, mib = drain(kafka.environ, options.events)
+        ours, mib = drain(kafka.environ, events)
         ours = Drained(ours.events, ours.wall_s - idle.wall_s, ours.cpu_s - idle.cpu_s)
         show("worker", ours, plain)
         print(
             f"        its start alone took {idle.wall_s:.1f} s and {idle.cpu_s:.1f} s CPU; "
-            f"{mib:.0f} MiB at the end with {options.conversations:,} conversations"
+            f"{mib:.0f} MiB at the end, {conversations:,} conversations at once"
         )
-        faust = drain_by_faust(kafka.servers, min(options.faust_events, options.events))
+        faust = drain_by_faust(kafka.servers, min(options.faust_events, events))
         show("faust", faust, plain)
-        print(f"the worker drains {ours.rate / faust.rate:.1f} x as fast as stock Faust")
-        if options.workers > 1:
-            asyncio.run(fill(kafka.servers, options.events, options.conversations))
-            several, _ = drain(kafka.environ, options.events, workers=options.workers)
-            show(f"{options.workers} of it", several, plain)
-            print(f"        {several.rate / ours.rate:.2f} x the rate of one, on all cores")
+        print(
+            f"the worker drains {ours.rate / faust.rate:.1f} x as fast as stock Faust", flush=True
+        )
+    if options.workers > 1:
+        with rig() as kafka:
+            asyncio.run(fill(kafka.servers, events, conversations))
+            several, _ = drain(kafka.environ, events, workers=options.workers)
+        show(f"{options.workers} of it", several, plain)
+        print(f"        {several.rate / ours.rate:.2f} x the rate of one, on all cores")
 
 
 if __name__ == "__main__":

@@ -135,6 +135,7 @@ def main() -> None:
     count, each = options.conversations, options.events_each
     with rig() as kafka:
         empty_s, empty_mib = asyncio.run(first_result(kafka.environ, kafka.servers, 0))
+    with rig() as kafka:
         asyncio.run(fill(kafka.servers, count * each, count))
         drained, _ = drain(kafka.environ, count * each)
         print(

@@ -40,7 +40,7 @@ SMALL_LAG = 100
 
 @dataclass
 class Rig:
-    """A running Kafka with the topics of carewatch and a published rulebook."""
+    """A running Kafka with the topics of carewatch and nothing in them."""
 
     servers: str
     environ: dict[str, str]
@@ -83,11 +83,10 @@ def rig() -> Iterator[Rig]:
                 "CAREWATCH_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
                 "CAREWATCH_KAFKA_PARTITIONS": str(PARTITIONS),
             }
-            for arguments in (["topics", "apply"], ["rulebook", "publish"]):
-                subprocess.run(
-                    [sys.executable, "-m", "carewatch", *arguments],
-                    env=environ, check=True, stdout=subprocess.DEVNULL,
-                )  # fmt: skip
+            subprocess.run(
+                [sys.executable, "-m", "carewatch", "topics", "apply"],
+                env=environ, check=True, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
             yield Rig(kafka.bootstrap_servers, environ)
 
 
@@ -97,7 +96,11 @@ def say(progress: str) -> None:
 
 
 async def fill(servers: str, events: int, conversations: int) -> None:
-    """Writes the backlog, stamped in the last hour, so that nothing of it is late."""
+    """Writes the backlog, stamped in the last hour, and before it the rulebook it goes by.
+
+    So many conversations at once go through their story, then as many others. No worker may have
+    ticked before: its ticks say "now", and all of this would be late.
+    """
     began_at = time.time_ns() // 1_000_000 - 3_600_000
     shift = began_at - parse_time("2026-01-05T09:00:00.000Z")
     producer = AIOKafkaProducer(
@@ -106,11 +109,15 @@ async def fill(servers: str, events: int, conversations: int) -> None:
     await producer.start()
     batches = {p: producer.create_batch() for p in range(PARTITIONS)}
     sent: set[asyncio.Future[object]] = set()
+    book = fold.rulebook(began_at)
     try:
+        for batch in batches.values():
+            batch.append(key=None, value=book, timestamp=began_at)
         for number in range(events):
-            step, conversation = divmod(number, conversations)
+            wave, place = divmod(number, conversations * len(fold.STORY))
+            step, one = divmod(place, conversations)
             at = fold.START + shift + number * 3_000_000 // events
-            key, value = fold.event(number, conversation, step % len(fold.STORY), at)
+            key, value = fold.event(number, wave * conversations + one, step, at)
             partition = partition_of(key, PARTITIONS)
             if batches[partition].append(key=key, value=value, timestamp=at) is None:
                 full, batches[partition] = batches[partition], producer.create_batch()

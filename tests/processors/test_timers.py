@@ -26,6 +26,10 @@ def test_it_agrees_with_a_plain_table(moves: list[tuple[str, int | None] | int])
                 del table[key]
 
             assert [key for _, key in due] == timers.take_due(clock)
+            for later in (clock + 1, clock + 100, clock + 1000):
+                until = min(later, (clock // 1000 + 1) * 1000)
+                soonest = min((at for at in table.values() if at < until), default=None)
+                assert timers.soonest_before(until) == soonest
         else:
             key, at = ("acme", move[0]), move[1]
             timers.set(row_key(key), at)

@@ -79,6 +79,25 @@ def test_any_repetition_changes_nothing_but_the_count_of_duplicates(
     assert counted == len(repeated) - len(once)
 
 
+@given(data=st.data(), events=histories(most=8))
+@examples(40)
+def test_ticks_between_the_seconds_change_nothing_but_when_it_is_said(
+    data: Any, events: list[Event]
+) -> None:
+    """What arrives late takes back what a tick said too soon, as after any other tick."""
+    order = data.draw(st.permutations(range(len(events))))
+    arrived = arriving(events, order)
+    last = parse_time(arrived[-1]["recordedtime"])
+    tenths = st.integers(START // 100, last // 100 + 3000)
+    drawn = data.draw(st.lists(tenths, min_size=1, max_size=20, unique=True))
+    between = [tenth * 100 for tenth in sorted(drawn)]
+
+    with_them, without = replay(arrived, until=END, between=between), replay(arrived, until=END)
+
+    assert contents(with_them) == contents(without)
+    assert totals(with_them) == totals(without)
+
+
 @given(
     events=histories(most=12, keys=("c1", "c2", "c3", "c4", "c5", "c6", "c7")),
     partitions=st.integers(2, 16),

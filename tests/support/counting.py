@@ -74,6 +74,9 @@ class Counting:
     def next_due(self) -> None:
         """Nothing: ticks are counted like any record."""
 
+    def due_before(self, _clock: int) -> None:
+        """Nothing is ever due."""
+
     @property
     def told_until(self) -> int:
         """Nothing is told by the clock."""

@@ -1,7 +1,7 @@
 """Runs events through the replay driver and reads what came out."""
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -54,19 +54,28 @@ def replay(
     partitions: int = 1,
     policies: Sequence[Policy] = (POLICY,),
     schedules: Sequence[Schedule] = (),
+    between: Sequence[int] = (),
 ) -> list[Output]:
     """Everything that the processors write, in order.
 
-    One tick before each event and one at `until`: timers fire at their own instants however late
-    a tick comes, so the seconds in between would only take time.
+    One tick before each event, those `between` (ms, in order), and one at `until`: timers fire at
+    their own instants however late a tick comes, so the seconds in between would only take time.
     """
     written: list[Output] = []
     driver = Replay(written.append, partitions=partitions)
     driver.everywhere(publication(*policies, schedules=schedules))
+    more = deque(between)
     for one in events:
         recorded = parse_time(one["recordedtime"])
-        driver.tick(recorded - recorded % 1000)
+        second = recorded - recorded % 1000
+        while more and more[0] < second:
+            driver.tick(more.popleft())
+        driver.tick(second)
+        while more and more[0] <= recorded:
+            driver.tick(more.popleft())
         driver.event(one["partitionkey"], encode(one))
+    for at in more:
+        driver.tick(at)
     if until is not None:
         driver.tick(until)
     return written

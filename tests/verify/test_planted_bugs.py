@@ -91,6 +91,9 @@ class Planted:
     def next_due(self) -> int | None:
         return self._sound.next_due
 
+    def due_before(self, clock: int) -> int | None:
+        return self._sound.due_before(clock)
+
     @property
     def told_until(self) -> int:
         return self._sound.told_until

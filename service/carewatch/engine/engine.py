@@ -108,7 +108,7 @@ class Engine:
         found: frozenset[int] = frozenset()
         for lane in self._lanes:
             if lane.processor.name == processor:
-                found |= lane.live
+                found |= lane.live.keys()
         return found
 
     def not_ready(self) -> str | None:
@@ -122,7 +122,7 @@ class Engine:
             return "; ".join(refused.values())
         for lane in self._lanes:
             assigned = lane.assigned
-            if assigned is None or lane.live < assigned:
+            if assigned is None or lane.live.keys() < assigned:
                 return f"{lane.processor.name}: restoring"
         return None
 

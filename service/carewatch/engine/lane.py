@@ -27,7 +27,7 @@ from carewatch.engine.orders import Orders, Paused
 from carewatch.engine.partition import Partition, Timings
 from carewatch.engine.ports import Fetched, Lag, Log, MembershipFactory, NotOwner, ProducerFactory
 from carewatch.engine.tally import TooManyDead
-from carewatch.processors.base import PartitionContext, Processor
+from carewatch.processors.base import PartitionContext, Processor, Stage
 from carewatch.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
@@ -86,19 +86,20 @@ class Lane:
         self._group = group(self._on_revoke)
 
     @property
-    def live(self) -> frozenset[int]:
-        """The source partitions that are restored, working, and still ours."""
-        return frozenset(
-            number
+    def live(self) -> dict[int, Stage]:
+        """The source partitions that are restored, working, and still ours, with their stages."""
+        return {
+            number: partition.stage
             for number, partition in self._partitions.items()
-            if partition.live and self._group.token(number) is not None
-        )
+            if partition.stage is not None and self._group.token(number) is not None
+        }
 
     @property
     def notices(self) -> frozenset[str]:
         """What the live stages want people to know."""
-        told = (partition.notice for partition in tuple(self._partitions.values()))
-        return frozenset(one for one in told if one is not None)
+        stages = (partition.stage for partition in tuple(self._partitions.values()))
+        told = (stage.notice for stage in stages if stage is not None)
+        return frozenset(notice for notice in told if notice is not None)
 
     @property
     def assigned(self) -> frozenset[int] | None:

@@ -121,9 +121,9 @@ class Partition:
         return self._live.stage.next_offset if self._live else None
 
     @property
-    def notice(self) -> str | None:
-        """What the live stage wants people to know."""
-        return self._live.stage.notice if self._live else None
+    def stage(self) -> Stage | None:
+        """The live stage, to be asked and not to be fed; None while not live."""
+        return self._live.stage if self._live else None
 
     @property
     def durable_offset(self) -> int | None:

@@ -109,6 +109,12 @@ class Stage(Protocol):
         it out.
         """
 
+    def due_before(self, clock: int) -> int | None:
+        """The soonest instant (ms) below `clock` at which something becomes true by itself, if any.
+
+        A deadline is one: the ticker makes a tick for it, not to wait for the next whole second.
+        """
+
     @property
     def told_until(self) -> int:
         """The clock (ms) up to which everything was told. When it moves on, readers wait for it."""

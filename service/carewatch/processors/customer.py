@@ -78,6 +78,9 @@ class CustomerStage:
         """When a pane is to be published."""
         return self._tick + 1 if self._panes.has_changed else None
 
+    def due_before(self, _clock: int) -> None:
+        """Nothing of this stage waits for its own instant: windows close by whole seconds."""
+
     @property
     def told_until(self) -> int:
         """The last clock at which panes were told."""

@@ -40,6 +40,13 @@ class Timers:
         """A clock from which `take_due` may find something; None when nothing is pending."""
         return self._seconds[0] * SECOND_MS + 1 if self._seconds else None
 
+    def soonest_before(self, clock: int) -> int | None:
+        """The soonest timer below `clock`, if any; everything before its second was taken out."""
+        if not self._seconds or self._seconds[0] * SECOND_MS >= clock:
+            return None
+        pending = (self._due.get(row_key) for row_key in self._buckets[self._seconds[0]])
+        return min((at for at in pending if at is not None and at < clock), default=None)
+
     def take_due(self, clock: int) -> list[Key]:
         """The conversations with a timer below `clock`, earliest first, then by key.
 

@@ -24,7 +24,7 @@ from carewatch.processors.conversation_rows import is_row_key, read_key, row_key
 from carewatch.processors.memories import Memories
 from carewatch.processors.seen import Seen, digest
 from carewatch.processors.stage_panes import to_merge
-from carewatch.processors.timers import Timers
+from carewatch.processors.timers import SECOND_MS, Timers
 from carewatch.processors.to_customers import to_customer
 from carewatch.processors.track_panes import NONE, STAGE, TrackPanes
 from carewatch.processors.track_results import clocks, late, results, unreadable
@@ -45,9 +45,8 @@ class Track:
         self._partition = context.partition
         self._sources = context.partitions[topics.EVENTS]
         self._targets = context.partitions[topics.PARTIALS]
-        self._next = 0
+        self._next = self._position = 0
         self._flushed = -1
-        self._position = 0
         self._log_clock = self._tick = self._told = 0
         self._books = Books()
         self._new_books: dict[int, rows.RulebookRow] = {}
@@ -70,6 +69,10 @@ class Track:
         """When a timer fires, or a pane is to be published."""
         expected = (self._timers.next_at(), self._panes.next_due)
         return min((at for at in expected if at is not None), default=None)
+
+    def due_before(self, clock: int) -> int | None:
+        """The soonest timer of a conversation below `clock`."""
+        return self._timers.soonest_before(clock)
 
     @property
     def told_until(self) -> int:
@@ -103,7 +106,7 @@ class Track:
                     self._restore_row(at, row.value)
             self._seen.restored()
             self._panes.use(self._books)
-            self._panes.restored(self._tick, closed_before)
+            self._panes.restored(self._tick - self._tick % SECOND_MS, closed_before)
             for at in self._memories.rejoining():
                 self._rejoin(at)
             self._panes.rejoined()
@@ -187,9 +190,7 @@ class Track:
             return
         memory = self._memories.get(key)
         clock = max(self._tick, arrived.recorded, memory.recorded if memory else 0)
-        event = arrived.event
-        reason: str | None
-        if event is None:
+        if (event := arrived.event) is None:
             reason = "too_late" if clock - arrived.at > ledger.LATENESS_MS else None
         else:
             reason = ledger.late_reason(memory, event, clock)
@@ -228,9 +229,12 @@ class Track:
     def _on_tick(self, at: int) -> Iterator[None]:
         if at < self._tick:
             return  # from a second ticker that lags: it does no harm
+        second = at - at % SECOND_MS
+        between = second < at and second <= self._tick
         self._tick = at
         self._log_clock = max(self._log_clock, at)
-        self._panes.advance(at)
+        if not between:
+            self._panes.advance(second)
         due = self._timers.take_due(at)
         for start in range(0, len(due), SLICE):
             if start:
@@ -239,6 +243,8 @@ class Track:
                 memory = self._memories.known(key)
                 clock = max(at, memory.recorded)
                 self._advance(memory, clock, clock)
+        if between:
+            return  # a deadline's own: panes, rows and readers go by whole seconds
         self._publish()
         self._told = at
         self._panes.close(at)
@@ -295,11 +301,8 @@ class Track:
             position=self._position,
         )
         for change in changes:
-            match change.result:
-                case Contact() as contact:
-                    self._outputs.append(self._to_customer(memory, contact, change.sign, clock))
-                case _:
-                    pass
+            if isinstance(change.result, Contact):
+                self._outputs.append(self._to_customer(memory, change.result, change.sign, clock))
         self._panes.count_changes(memory.tenant, changes, clock)
 
     def _to_customer(self, memory: Memory, contact: Contact, sign: int, clock: int) -> Output:

@@ -124,6 +124,9 @@ class Tally:
     def next_due(self) -> None:
         """Nothing: ticks are counted like any record."""
 
+    def due_before(self, _clock: int) -> None:
+        """Nothing is ever due."""
+
     @property
     def told_until(self) -> int:
         """Nothing is told by the clock."""
@@ -253,6 +256,9 @@ class Merge:
     @property
     def next_due(self) -> None:
         """Nothing: ticks are counted like any record."""
+
+    def due_before(self, _clock: int) -> None:
+        """Nothing is ever due."""
 
     @property
     def told_until(self) -> int:
