@@ -86,6 +86,26 @@ def test_both_forget_the_same(events: list[Event], document: Document, every: in
     assert [str(one) for one in judge(oracle, found).differences] == []
 
 
+def test_what_is_counted_by_customer_is_left_out_where_one_was_erased() -> None:
+    """What was counted stands, and the customer comes back as a new one (E23). Which contacts came
+    before is a matter of moments between two partitions, so that nobody else can say it."""
+    events = [
+        message(0, id_="e1"),
+        event("customer.erased", 60_000, id_="e2", key="customer:u_c1"),
+        message(120_000, id_="e3", key="c2"),
+        message(120_000, id_="e4", key="c3", tenant="globex"),
+    ]
+    for one in events:
+        one["data"]["customer_key"] = "u_c1"
+
+    oracle, found = told_both(events, Document(), afterwards=60_000, every=1)
+    report = judge(oracle, found)
+
+    assert [str(one) for one in report.differences] == []
+    of_customers = [what for what in report.left_out if what.startswith("points of customers")]
+    assert of_customers == ["points of customers of acme, where one was erased"]
+
+
 def test_a_hand_over_tells_the_parent_no_time() -> None:
     """Its child learnt an hour late what it hands over; no tick has told the parent (R7, W4)."""
     merged = event(

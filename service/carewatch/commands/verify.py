@@ -63,8 +63,9 @@ def command(
     Reads care.events from the beginning and what stands in care.facts, care.sla, care.metrics,
     care.late and care.dead, committed records only, up to the worker's position; it writes
     nothing, so it may run beside production. What cannot be judged is left out and counted:
-    conversations that go on beyond the position, and where the head of the log is gone, those
-    that may be older, with the windows they touch.
+    conversations that go on beyond the position; where the head of the log is gone, those that
+    may be older, with the windows they touch; and where a customer was erased, what is counted by
+    customers of that tenant.
 
     \b
     carewatch verify                              the cluster of the configuration

@@ -30,7 +30,8 @@ REMEMBERED = 7 * DAY
 """How long the id of an event is known (R2), by the log clock of its partition."""
 
 LINKED = "care.customer.linked"
-NO_CONVERSATION = ("care.customer.linked", "care.customer.erased", "care.agent.state_changed")
+ERASED = "care.customer.erased"
+NO_CONVERSATION = (LINKED, ERASED, "care.agent.state_changed")
 INHERITED = "care.conversation.turn_inherited"
 MERGED = "care.conversation.merged"
 SECOND = 1000
@@ -69,6 +70,8 @@ class Oracle:
         self.duplicates: list[Event] = []
         self.others: list[Event] = []
         self.links: list[tuple[str, str, str, int]] = []
+        self.erased_in: set[str] = set()
+        """Tenants of which a customer was erased."""
         self._lives: dict[Key, list[Life]] = {}
         self._inherited: dict[Key, list[Step]] = {}
         self._number = 0
@@ -112,6 +115,8 @@ class Oracle:
         source.seen[name] = source.log_clock
         if read.type == LINKED:
             self._link(read)
+        if read.type == ERASED:
+            self.erased_in.add(read.data["tenant"])
         if read.type in NO_CONVERSATION:
             self.others.append(read)
             return
