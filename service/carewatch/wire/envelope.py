@@ -238,7 +238,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True):
-    """`care.tick`: the clock of a partition, written once a second by the worker that owns it."""
+    """`care.tick`: the clock of a partition, by its owner, each second and after what is due."""
 
     specversion: Literal["1.0"]
     id: str
