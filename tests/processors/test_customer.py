@@ -118,6 +118,8 @@ def test_by_topic_a_session_counts_when_it_has_ended() -> None:
         (session(7 * DAY, "c2"), 0),
         (session(7 * DAY + 1, "c2"), 1),
         (session(2 * HOUR, "c1", opened="reopened", lasts=1, session=2, topics=("other",)), 0),
+        ([told("reopened", 2 * HOUR, session=2, marks=("by_agent",))], 0),
+        ([told("opened", 2 * HOUR, session=2, marks=("by_agent",))], 1),
         (session(2 * DAY, "c2", customer="u2"), 1),
     ],
 )

@@ -146,9 +146,10 @@ def counts(tenant: str, contacts: Iterable[Known]) -> Counter[Place]:
     found = Counter(_days(tenant, true))
     sessions = _sessions(true)
     asked = [session for session in sessions if not session.by_agent]
+    recalled = [session for session in sessions if session.by_agent and session.reopened]
     for session in sessions:
         base = _base(tenant, session.channel)
-        for metric, topics, holds in _judged(session, asked):
+        for metric, topics, holds in _judged(session, asked, recalled):
             for labels in (base,) if topics is None else [(*base, topic) for topic in topics]:
                 found[Place(metric, labels, session.day, "d")] += 1
                 if holds:
@@ -176,9 +177,12 @@ class _Session(NamedTuple):
 
 
 def _judged(
-    session: _Session, asked: list[_Session]
+    session: _Session, asked: list[_Session], recalled: list[_Session]
 ) -> Iterator[tuple[str, tuple[str, ...] | None, bool]]:
-    """The ratios that a session counts in, by topic or as a whole, and whether as a part."""
+    """The ratios that a session counts in, by topic or as a whole, and whether as a part.
+
+    `asked` are the customer's own sessions, `recalled` those in which an agent reopened a case.
+    """
     end = session.end
     later = asked[bisect_right(asked, session[:2], key=_opening) :]
     if not session.by_agent:
@@ -194,7 +198,7 @@ def _judged(
             again = any(
                 one.at <= until and (_reopens(one, session) or one.is_about(end.topics))
                 for one in later
-            )
+            ) or any(session.at < one.at <= until and _reopens(one, session) for one in recalled)
             yield "fcr", None, not again and "transferred" not in end.marks
     if session.bot:
         until = session.at + BOT_SOLVED_WITHIN_MS
