@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carewatch.domain.rulebook import Document, Policy, Target, TargetRule
+from carewatch.domain.rulebook import Close, Document, Policy, Target, TargetRule
 from carewatch.domain.times import parse_time
 from carewatch.processors.base import Output
 from carewatch.processors.replay import Replay
@@ -104,6 +104,29 @@ def test_what_is_counted_by_customer_is_left_out_where_one_was_erased() -> None:
     assert [str(one) for one in report.differences] == []
     of_customers = [what for what in report.left_out if what.startswith("points of customers")]
     assert of_customers == ["points of customers of acme, where one was erased"]
+
+
+def test_a_breach_after_the_end_spoils_no_session() -> None:
+    """The policy keeps the promise of a reply beyond the end (S12); it is broken an hour later."""
+    kept = Policy(
+        policy="p",
+        version=1,
+        effective_from="2020-01-01T00:00:00Z",
+        order=1,
+        targets={"first_reply": TargetRule(all="1h")},
+        close=Close(unanswered="keep"),
+    )
+    events = [
+        message(0, id_="e1"),
+        event("conversation.status_changed", 60_000, id_="e2", lifecycle={"to": "closed"}),
+    ]
+
+    oracle, found = told_both(
+        events, Document(policies=[kept]), afterwards=AFTERWARDS[-1], every=1000
+    )
+
+    assert [one["to"] for one in oracle.transitions(("acme", "c1"))] == ["pending", "breached"]
+    assert [str(one) for one in judge(oracle, found).differences] == []
 
 
 def test_a_hand_over_tells_the_parent_no_time() -> None:

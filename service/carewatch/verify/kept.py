@@ -13,13 +13,19 @@ Record = dict[str, Any]
 
 
 def clean(moments: list[Moment], records: Sequence[Record]) -> Iterator[Count]:
-    """Sessions in which an SLA clock was told, at their end; those without a breach in part."""
+    """Sessions in which an SLA clock was told, at their end; those without a breach in part.
+
+    A promise that is kept up beyond the end and broken there spoils no session any more.
+    """
     for visit in visits(moments):
         told = [one for one in records if one["session"] == visit.number]
         if visit.end is None or not told:
             continue
-        breached = any(one["to"] == "breached" and one["from"] != "breached" for one in told)
         last = visit.last
+        breached = any(
+            one["to"] == "breached" and one["from"] != "breached" and instant(one["at"]) < last.at
+            for one in told
+        )
         yield Count("policy_clean_rate", last.at, last.labels, n=int(not breached), d=1)
 
 
