@@ -12,7 +12,7 @@ from carewatch.domain.policy import Book, Books
 from carewatch.domain.rulebook import Document
 from carewatch.processors.base import Row
 from carewatch.processors.conversation_rows import Key, is_row_key
-from carewatch.processors.memories import BASE, EVENTS, SETTLED_AT_ONCE, Memories
+from carewatch.processors.memories import AT_WORK_MS, BASE, EVENTS, SETTLED_AT_ONCE, Memories
 from carewatch.processors.track_rows import kind_of
 from carewatch.wire.events import Arrived, decode_event
 from support.envelopes import START, Event, encode, event, histories, message
@@ -75,12 +75,39 @@ def test_being_at_rest_changes_nothing(data: st.DataObject, events: list[Event])
         assert awake.event(one, clock) == resting.event(one, clock)
         if data.draw(st.booleans()):
             assert awake.flush() == resting.flush()
+        if data.draw(st.booleans()):
+            resting.memories.rest(clock + AT_WORK_MS)
     awake.flush()
     resting.flush()
     assert awake.table == resting.table
     heir = awake.heir()
     assert list(awake.memories) == list(heir)
     assert [awake.memories.get(key) for key in heir] == [heir.get(key) for key in heir]
+
+
+def test_who_is_not_heard_of_for_a_while_is_kept_as_a_row_alone() -> None:
+    lane = Lane(at_work=100)
+    lane.event(message(0, id_="e1"), START + 200)
+    lane.flush()
+    lane.event(message(HOUR, id_="e2", key="c2"), START + HOUR + 200)
+    lane.flush()
+    kept = [lane.memories.get(("acme", key)) for key in ("c1", "c2")]
+
+    lane.memories.rest(START + HOUR + 200)
+
+    assert lane.memories.get(ONE) is not kept[0]
+    assert lane.memories.get(ONE) == kept[0]
+    assert lane.memories.get(("acme", "c2")) is kept[1]
+
+
+def test_what_no_flush_has_written_yet_does_not_rest() -> None:
+    lane = Lane(at_work=100)
+    lane.event(message(0, id_="e1"), START + 200)
+
+    lane.memories.rest(START + HOUR)
+
+    assert len(lane.flush()) == 1
+    assert lane.heir().get(ONE) == lane.memories.get(ONE)
 
 
 def long(lane: Lane, events: int) -> list[list[Row]]:

@@ -25,7 +25,11 @@ from carewatch.wire.rows import seal, unseal
 BASE: Final = "base"
 EVENTS: Final = "events"
 AT_WORK: Final = 4096
-"""So many conversations that wait for their next event are kept as objects."""
+"""So many conversations that wait for their next event are kept as objects, at the most."""
+AT_WORK_MS: Final = 300_000
+"""And for so long after their last event: else those kept would become more for hours."""
+RESTED_AT_ONCE: Final = 256
+"""So many objects are given up at a tick: each takes some microseconds."""
 SETTLED_AT_ONCE: Final = 64
 """So many conversations are settled at a tick, more when many wait for it: nothing hurries."""
 FORGOTTEN_AT_ONCE: Final = 16
@@ -159,6 +163,13 @@ class Memories:
             memory = self._drop_if_forgotten(row_key, clock)
             if memory is not None:
                 self._tidy_later(row_key, memory)
+
+    def rest(self, clock: int) -> None:
+        """Keeps of those that nothing was heard of for a while their rows alone."""
+        for key in list(islice(self._at_work, RESTED_AT_ONCE)):
+            if key in self._touched or self._at_work[key].memory.recorded > clock - AT_WORK_MS:
+                break
+            del self._at_work[key]
 
     def take_rows(self) -> Iterator[Row]:
         """The rows that changed since the last call, in a fixed order."""

@@ -250,6 +250,7 @@ class Track:
         self._panes.close(at)
         self._memories.settle(at)
         self._memories.forget(at)
+        self._memories.rest(at)
         self._seen.forget(self._remembers_since())
 
     def _on_rulebook(self, published: Published) -> Iterator[None]:
