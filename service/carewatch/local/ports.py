@@ -1,5 +1,6 @@
 """TCP ports of this machine's loopback."""
 
+import atexit
 import itertools
 import secrets
 import socket
@@ -43,7 +44,7 @@ def _own_slice() -> range:
         except OSError:
             flag.close()
             continue
-        _flags.append(flag)
+        atexit.register(flag.close)
         return range(first + 1, first + _SLICE)
 
 
@@ -53,5 +54,4 @@ def _go_round() -> Iterator[int]:
             yield port
 
 
-_flags: Final[list[socket.socket]] = []
 _free_ports: Final = _go_round()
