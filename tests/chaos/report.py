@@ -13,7 +13,7 @@ from carewatch import __version__
 from carewatch.local import comparison
 from carewatch.wire import topics
 from support.deployment import Deployment
-from support.verdicts import Ran, metric_points, net, repeated, verified
+from support.verdicts import Ran, metric_points, net_results, repeated, verified
 
 EXAMPLES: Final = 5
 
@@ -110,7 +110,7 @@ class Report:
         self.differences["manifest"] = wrong[:EXAMPLES]
         for name in (topics.FACTS, topics.SLA):
             self.differences[f"{name} twice"] = repeated(ran.records[name])[:EXAMPLES]
-            self.differences[name] = _different(net(ran.records[name]), net(ran.replayed[name]))
+            self.differences[name] = _different(*net_results(ran, name))
         self.differences[topics.METRICS] = _different(*metric_points(ran))
 
 

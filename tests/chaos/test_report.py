@@ -1,9 +1,13 @@
 """What a run's report compares, and what it claims."""
 
+import json
 from typing import Any
 
+from carewatch.wire import topics
+from carewatch.wire.envelope import encode_tick
 from chaos.report import Report
-from support.verdicts import of_one_moment
+from support.deployment import Stored
+from support.verdicts import Ran, metric_points, net_results, of_one_moment
 
 KEY = b"series"
 
@@ -40,6 +44,45 @@ def test_one_that_is_missing_is_missed() -> None:
     wanted = point("last_1h", "10:15", 5)
 
     assert of_one_moment({}, wanted, set()) == ({}, wanted)
+
+
+def said(topic: str, key: str, time: str, **data: Any) -> Stored:
+    value = json.dumps({"id": key, "time": time, "data": {"sign": 1, "corrects": None, **data}})
+    return Stored(topic, 0, 0, key.encode(), value.encode(), ())
+
+
+def ran(*facts: Stored, points: tuple[Stored, ...] = ()) -> Ran:
+    """A run whose log was read up to the tick of 10:00; an undisturbed replay says nothing."""
+    tick = encode_tick(partition=0, at="2026-01-05T10:00:00.000Z")
+    log = [Stored(topics.EVENTS, 0, 0, None, tick, ())]
+    left = Ran({}, {}, {topics.EVENTS: log, topics.FACTS: [*facts], topics.METRICS: [*points]})
+    vars(left)["replayed"] = {topics.FACTS: [], topics.METRICS: []}
+    return left
+
+
+def ended(time: str) -> Stored:
+    return said(topics.FACTS, "f1", time, tenant="acme", channel="web")
+
+
+def test_a_result_that_a_timer_brought_after_the_log_was_read_is_not_compared() -> None:
+    assert net_results(ran(ended("2026-01-05T10:00:00.000Z")), topics.FACTS) == ({}, {})
+
+    found, _ = net_results(ran(ended("2026-01-05T09:59:59.999Z")), topics.FACTS)
+    assert list(found) == ["f1"]
+
+
+def test_nor_are_ages_of_those_of_whom_it_tells() -> None:
+    ages = tuple(
+        said(
+            topics.METRICS, f"acme|{channel}", "2026-01-05T09:59:00.000Z", tenant="acme",
+            channel=channel, metric="backlog_age", window="now", classic=[1],
+        )
+        for channel in ("web", "email")
+    )  # fmt: skip
+
+    found, _ = metric_points(ran(ended("2026-01-05T10:00:01.000Z"), points=ages))
+
+    assert list(found) == [b"acme|email"]
 
 
 def test_a_single_difference_fails_the_run() -> None:

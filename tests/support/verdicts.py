@@ -58,6 +58,11 @@ class Ran:
             replay.recorded(event.partition, event.key, event.value)
         return {**written, topics.METRICS: list(points.values())}
 
+    @cached_property
+    def until(self) -> int:
+        """How far the log was that was read: timers go on, and fire while topic after topic is."""
+        return last_tick(self.records[topics.EVENTS])
+
 
 async def look_at(
     deployment: Deployment, manifest: dict[str, Any], *, within_s: float = SETTLE_S
@@ -144,6 +149,19 @@ def newest(records: Iterable[Stored | Output]) -> dict[bytes | None, Result]:
     return points
 
 
+def net_results(ran: Ran, topic: str) -> tuple[dict[str, Result], dict[str, Result]]:
+    """The net results of a run, and those of its replay: what can be compared of them."""
+    found, wanted = (
+        {
+            name: document
+            for name, document in net(records).items()
+            if parse_time(document["time"]) < ran.until
+        }
+        for records in (ran.records[topic], ran.replayed[topic])
+    )
+    return found, wanted
+
+
 def last_tick(records: Iterable[Stored]) -> int:
     """Until when every partition's clock has come, by the ticks among some records."""
     ticks: dict[int, int] = {}
@@ -153,6 +171,16 @@ def last_tick(records: Iterable[Stored]) -> int:
             at = parse_time(document["recordedtime"])
             ticks[record.partition] = max(at, ticks.get(record.partition, at))
     return min(ticks.values())
+
+
+def went_on(ran: Ran) -> set[tuple[str, str]]:
+    """Tenants and channels in which a result has come since the log was read."""
+    documents = (json.loads(one.value or b"") for one in ran.records[topics.FACTS])
+    return {
+        (document["data"]["tenant"], document["data"]["channel"])
+        for document in documents
+        if parse_time(document["time"]) >= ran.until
+    }
 
 
 def written_after(records: Iterable[Stored | Output], instant: int) -> set[bytes | None]:
@@ -192,6 +220,13 @@ def of_one_moment(found: Points, wanted: Points, newer: set[bytes | None]) -> tu
 def metric_points(ran: Ran) -> tuple[Points, Points]:
     """The newest points of a run, and those of its replay: what can be compared of them."""
     found, wanted = ran.records[topics.METRICS], ran.replayed[topics.METRICS]
-    until = last_tick(ran.records[topics.EVENTS])
-    newer = written_after(found, until) | written_after(wanted, until)
-    return of_one_moment(newest(found), newest(wanted), newer)
+    newer = written_after(found, ran.until) | written_after(wanted, ran.until)
+    kept, expected = of_one_moment(newest(found), newest(wanted), newer)
+    changed = went_on(ran)
+    for key, point in list(kept.items()):
+        # Ages are among the newer ones by a result alone: a session that ended stands no more.
+        of_ages = BY_ID[point["metric"]].kind is Kind.AGES
+        if of_ages and (point["tenant"], point["channel"]) in changed:
+            del kept[key]
+            expected.pop(key, None)
+    return kept, expected
