@@ -26,7 +26,7 @@ class Waiting:
 
 
 class Ticks(Ticker):
-    """One that keeps in mind what it would write, or fails to."""
+    """One that keeps in mind what it would have written."""
 
     def __init__(self, owned: dict[int, Waiting]) -> None:
         super().__init__(topic=EVENTS, owned=lambda: owned, clock=system_clock, options={})

@@ -220,13 +220,13 @@ def of_one_moment(found: Points, wanted: Points, newer: set[bytes | None]) -> tu
 def metric_points(ran: Ran) -> tuple[Points, Points]:
     """The newest points of a run, and those of its replay: what can be compared of them."""
     found, wanted = ran.records[topics.METRICS], ran.replayed[topics.METRICS]
+    points, changed = newest(found), went_on(ran)
+    # Ages are newer by a result alone, not by the time that they were written: who ended is gone.
+    ages = {
+        key
+        for key, point in points.items()
+        if BY_ID[point["metric"]].kind is Kind.AGES
+        and (point["tenant"], point["channel"]) in changed
+    }
     newer = written_after(found, ran.until) | written_after(wanted, ran.until)
-    kept, expected = of_one_moment(newest(found), newest(wanted), newer)
-    changed = went_on(ran)
-    for key, point in list(kept.items()):
-        # Ages are among the newer ones by a result alone: a session that ended stands no more.
-        of_ages = BY_ID[point["metric"]].kind is Kind.AGES
-        if of_ages and (point["tenant"], point["channel"]) in changed:
-            del kept[key]
-            expected.pop(key, None)
-    return kept, expected
+    return of_one_moment(points, newest(wanted), newer | ages)

@@ -146,10 +146,10 @@ def counts(tenant: str, contacts: Iterable[Known]) -> Counter[Place]:
     found = Counter(_days(tenant, true))
     sessions = _sessions(true)
     asked = [session for session in sessions if not session.by_agent]
-    recalled = [session for session in sessions if session.by_agent and session.reopened]
+    reopened = [session for session in sessions if session.reopened]
     for session in sessions:
         base = _base(tenant, session.channel)
-        for metric, topics, holds in _judged(session, asked, recalled):
+        for metric, topics, holds in _judged(session, asked, reopened):
             for labels in (base,) if topics is None else [(*base, topic) for topic in topics]:
                 found[Place(metric, labels, session.day, "d")] += 1
                 if holds:
@@ -177,11 +177,11 @@ class _Session(NamedTuple):
 
 
 def _judged(
-    session: _Session, asked: list[_Session], recalled: list[_Session]
+    session: _Session, asked: list[_Session], reopened: list[_Session]
 ) -> Iterator[tuple[str, tuple[str, ...] | None, bool]]:
     """The ratios that a session counts in, by topic or as a whole, and whether as a part.
 
-    `asked` are the customer's own sessions, `recalled` those in which an agent reopened a case.
+    `asked` are the customer's own sessions, `reopened` those in which anybody reopened a case.
     """
     end = session.end
     later = asked[bisect_right(asked, session[:2], key=_opening) :]
@@ -195,11 +195,13 @@ def _judged(
     if first and end is not None and end.act == "resolved":
         until = session.at + SOLVED_WITHIN_MS
         if end.at <= until:
-            again = any(
-                one.at <= until and (_reopens(one, session) or one.is_about(end.topics))
-                for one in later
-            ) or any(session.at < one.at <= until and _reopens(one, session) for one in recalled)
-            yield "fcr", None, not again and "transferred" not in end.marks
+            asked_again = any(one.at <= until and one.is_about(end.topics) for one in later)
+            came_back = any(
+                one.conversation == session.conversation and session.at < one.at <= until
+                for one in reopened
+            )
+            solved = not asked_again and not came_back and "transferred" not in end.marks
+            yield "fcr", None, solved
     if session.bot:
         until = session.at + BOT_SOLVED_WITHIN_MS
         contained = end is not None and "contained" in end.marks and end.at <= until
@@ -210,10 +212,6 @@ def _judged(
 def _opening(session: _Session) -> tuple[int, str]:
     """The place among the customer's sessions: of two of one instant, one is the first."""
     return session[:2]
-
-
-def _reopens(later: _Session, session: _Session) -> bool:
-    return later.reopened and later.conversation == session.conversation
 
 
 def _days(tenant: str, contacts: list[Known]) -> Iterator[Place]:

@@ -108,7 +108,7 @@ class Engine:
         found: frozenset[int] = frozenset()
         for lane in self._lanes:
             if lane.processor.name == processor:
-                found |= lane.live.keys()
+                found |= frozenset(lane.live)
         return found
 
     def not_ready(self) -> str | None:

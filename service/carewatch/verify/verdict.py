@@ -127,8 +127,7 @@ def _judge_points(
     newer |= _changed_by_time(oracle, expected, scope)
     whole = not scope.heads and not scope.moving
     for key in sorted({*expected, *standing}, key=str):
-        tenant = dict(key[3]).get("tenant")
-        if key[0] in OF_CUSTOMERS and tenant in oracle.erased_in:
+        if key[0] in OF_CUSTOMERS and (tenant := dict(key[3]).get("tenant")) in oracle.erased_in:
             # What was counted before stands (E23); which contacts came before, no log says.
             report.leave_out(f"points of customers of {tenant}, where one was erased", 1)
             continue
