@@ -311,9 +311,10 @@ def many(conversations: int) -> Track:
 
     def rows() -> Iterator[Row]:
         yield from others
-        for number in range(5 * conversations // BLOCK):
-            ids = random.randbytes(16 * BLOCK)
-            yield Row(track_rows.ids_key(Block(hour, number)), track_rows.encode_ids(ids))
+        yield from track_rows.id_rows(
+            (Block(hour, number), random.randbytes(16 * BLOCK))
+            for number in range(5 * conversations // BLOCK)
+        )
         for number in range(conversations):
             step, place = number % len(STORY), number // len(STORY)
             row = alike[step][place % len(alike[step])]

@@ -3,7 +3,7 @@
 import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median_low
 from typing import Final
@@ -32,17 +32,27 @@ TOLERATED: Final[Mapping[str, Tolerance]] = {
     "lag_records": Tolerance(percent=50, more=500),
 }
 
-KEPT_BYTES: Final = 2000
-"""What a worker may keep of each conversation that began between the two quarters.
+KEPT_BYTES: Final[Mapping[str, int]] = {
+    "conversations": 1600,
+    "event_ids": 24,
+    "customers": 600,
+    "panes": 800,
+    "partials": 300,
+    "points": 1600,
+    "board_points": 1500,
+}
+"""What an entry of a process's state may take, by its kind.
 
-Conversations, their events' ids and their customers are remembered for days, so a worker that
-hears of new ones grows by them. Nobody else keeps anything of a conversation.
+What a worker remembers of conversations, customers and windows it keeps for hours or days, a board
+its points as long as the topic has them. So for longer than a soak lasts both can only grow by
+them. They say how many they hold (`care_state_entries`, `care_board_points`); whatever grows
+without an entry has leaked.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at one process: what it uses, by the names of `TOLERATED`.
+    """One look at one process: what it uses, by the names of `TOLERATED`, and what it keeps.
 
     A worker needs connections and tasks for each partition it holds: only samples with the same
     number of them are compared.
@@ -50,8 +60,8 @@ class Sample:
 
     at_s: int
     process: str
-    conversations: int
     used: Mapping[str, int]
+    kept: Mapping[str, int] = field(default_factory=dict)
     held: int = 0
     pid: int = 0
 
@@ -64,15 +74,20 @@ class Growth:
     measure: str
     before: int
     after: int
-    conversations: int
-    """How many began between the two quarters (medians again)."""
+    kept: Mapping[str, int] = field(default_factory=dict)
+    """How many entries of each kind came to its state between the two (medians again)."""
 
     @property
     def tolerated(self) -> bool:
         """Whether that is no growth, or explained."""
-        kept = self.process.startswith("worker") and self.measure == "memory_kib"
-        excused = self.conversations * KEPT_BYTES // KIB if kept else 0
+        excused = self.explained_kib if self.measure == "memory_kib" else 0
         return TOLERATED[self.measure].allows(self.before, self.after, excused)
+
+    @property
+    def explained_kib(self) -> int:
+        """What the entries that came may take, less what those that went have freed."""
+        taken = sum(KEPT_BYTES[kind] * count for kind, count in self.kept.items())
+        return max(0, taken) // KIB
 
     def __str__(self) -> str:
         return f"{self.process}: {self.measure} went from {self.before} to {self.after}"
@@ -88,14 +103,26 @@ def growths(samples: Sequence[Sample]) -> Iterator[Growth]:
         second, last = _alike(second, last)
         if not second or not last:
             continue
-        began, came = (median_low(one.conversations for one in part) for part in (second, last))
+        kept = _came(second, last)
         for measure in TOLERATED:
             before, after = (
                 [one.used[measure] for one in part if measure in one.used]
                 for part in (second, last)
             )
             if before and after:
-                yield Growth(process, measure, median_low(before), median_low(after), came - began)
+                yield Growth(process, measure, median_low(before), median_low(after), kept)
+
+
+def _came(second: Sequence[Sample], last: Sequence[Sample]) -> dict[str, int]:
+    """By how many entries of each kind the state of a process has grown."""
+    found = {}
+    for kind in KEPT_BYTES:
+        before, after = (
+            [one.kept[kind] for one in part if kind in one.kept] for part in (second, last)
+        )
+        if before and after:
+            found[kind] = median_low(after) - median_low(before)
+    return found
 
 
 def _alike(second: list[Sample], last: list[Sample]) -> tuple[list[Sample], list[Sample]]:

@@ -5,27 +5,28 @@ that comes for the whole time, while a fault strikes every twenty seconds: the f
 freezes and restarts, Kafka and the network fail for everybody; the second worker, the gateway and
 the board live through it all. Every ten seconds all of them are looked at. Memory, file handles,
 asyncio tasks, threads, series and lag of the last quarter must be those of the second one
-(`TOLERATED` in samples.py), and every number must be right in the end.
+(`TOLERATED` in samples.py), memory but for what came to the state (`KEPT_BYTES`), and every number
+must be right in the end.
 """
 
 import asyncio
 import json
 import os
 import re
-import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 import click
+from prometheus_client.parser import text_string_to_metric_families
 
-from carewatch.domain.errors import ConfigError
 from carewatch.engine.failpoints import FAILPOINTS
 from carewatch.local import demo_config
 from carewatch.local.child import Child
@@ -48,15 +49,18 @@ STEADY: Final = ("gateway", "board", "worker-1")
 """Who is not struck and must be there from the beginning to the end."""
 
 SEED: Final = 30
-CLOSING: Final = (
-    "profiles: {private_messaging: {window_lateness: 2m}, web_chat: {window_lateness: 2m}}"
-)
-"""Windows that stay open for longer than the soak takes would grow all the while."""
-
 STRIKING: Final = (
     "kill", "failpoint", "freeze", "restart", "network", "broker_kill", "broker_restart",
 )  # fmt: skip
 INSIDE: Final = Path(__file__).with_name("inside")
+
+
+class Told(NamedTuple):
+    """What a process uses and keeps (see `Sample`), and how many partitions it holds."""
+
+    used: dict[str, int]
+    kept: dict[str, int]
+    held: int
 
 
 @dataclass
@@ -111,34 +115,22 @@ def feed(place: Arena, name: str, *, rate: int, seconds: int) -> tuple[Child, Pa
     return traffic, manifest
 
 
-def configured(folder: Path) -> Path:
-    """The demo's configuration, but for windows that close soon."""
-    config = folder / "config"
-    shutil.copytree(demo_config.FOLDER, config, ignore=shutil.ignore_patterns("*.py*", "__*"))
-    channels = config / "channels.yaml"
-    shipped, told = "profiles: {}", channels.read_text(encoding="utf-8")
-    if shipped not in told:
-        raise ConfigError(f"{channels} does not hold {shipped!r}: name its lateness here, too")
-    channels.write_text(told.replace(shipped, CLOSING), encoding="utf-8")
-    return config
-
-
-async def capacity(folder: Path, config: Path) -> int:
+async def capacity(folder: Path) -> int:
     """How many deliveries a second come out at the other end when more are sent than that."""
-    async with arena(folder, brokers=1, config=config) as place:
+    async with arena(folder, brokers=1) as place:
         began = time.monotonic()
         traffic, manifest = feed(place, "capacity", rate=TOO_MUCH, seconds=CAPACITY_S)
         await traffic.succeed()
         told: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
         await place.deployment.passed(told["settled_at_ms"], within_s=CATCH_UP_S)
         took_s = time.monotonic() - began
-        return round(answered(traffic)[0] / took_s)
+        return round(answered(traffic) / took_s)
 
 
-def answered(traffic: Child) -> tuple[int, int]:
-    """So many requests of so many conversations were answered so far, by the simulator's log."""
-    lines = re.findall(r"(\d+) requests of (\d+) conversations", traffic.log_tail())
-    return (int(lines[-1][0]), int(lines[-1][1])) if lines else (0, 0)
+def answered(traffic: Child) -> int:
+    """So many requests were answered so far, by the simulator's log."""
+    lines = re.findall(r"(\d+) requests of \d+ conversations", traffic.log_tail())
+    return int(lines[-1]) if lines else 0
 
 
 def faults(minutes: int) -> Iterator[Fault]:
@@ -163,16 +155,15 @@ async def strike_often(
             report.missed += 1
 
 
-async def watch(soak: Soak, place: Arena, crew: Crew, traffic: Child) -> None:
+async def watch(soak: Soak, place: Arena, crew: Crew) -> None:
     """Looks at everybody, again and again, until it is cancelled."""
     began = time.monotonic()
     while True:
         at_s = round(time.monotonic() - began)
-        _, conversations = answered(traffic)
         for name, pid, url in processes(place, crew):
-            used = used_by(pid, place.deployment.folder) | await exposed(url)
-            held = used.pop("held", 0)
-            soak.samples.append(Sample(at_s, name, conversations, used, held, pid))
+            used, kept, held = await exposed(url)
+            used |= used_by(pid, place.deployment.folder)
+            soak.samples.append(Sample(at_s, name, used, kept, held, pid))
         await asyncio.sleep(SAMPLED_S)
 
 
@@ -190,8 +181,8 @@ def processes(place: Arena, crew: Crew) -> Iterable[tuple[str, int, str]]:
             yield name, pid, url
 
 
-async def exposed(url: str) -> dict[str, int]:
-    """How many series a process exposes, and the lag it knows of; nothing while it cannot say."""
+async def exposed(url: str) -> Told:
+    """What a process tells on its page of metrics; nothing while it cannot."""
     timeout = aiohttp.ClientTimeout(total=5)
     with suppress(aiohttp.ClientError, TimeoutError):
         async with (
@@ -200,37 +191,45 @@ async def exposed(url: str) -> dict[str, int]:
         ):
             if answer.status == 200:
                 return counted(await answer.text())
-    return {}
+    return Told({}, {}, 0)
 
 
-def counted(page: str) -> dict[str, int]:
-    """The series of a metrics page; of a worker's also its lag, and the partitions it holds."""
-    series = [line for line in page.splitlines() if line and not line.startswith("#")]
-    lags = [line.rsplit(" ", 1)[1] for line in series if "consumer_lag_records{" in line]
-    lag = {"lag_records": sum(round(float(one)) for one in lags)} if lags else {}
-    held = sum("partition_assigned_timestamp_seconds{" in line for line in series)
-    return {"series": len(series), "held": held, **lag}
+def counted(page: str) -> Told:
+    """How many series a page has, and what a worker or a board says of itself on it."""
+    used, kept, held = Counter[str](), Counter[str](), 0
+    for family in text_string_to_metric_families(page):
+        for one in family.samples:
+            used["series"] += 1
+            match one.name:
+                case "care_consumer_lag_records":
+                    used["lag_records"] += round(one.value)
+                case "care_state_entries":
+                    kept[one.labels["kind"]] += round(one.value)
+                case "care_board_points":
+                    kept["board_points"] += round(one.value)
+                case "care_partition_assigned_timestamp_seconds":
+                    held += 1
+    return Told(dict(used), dict(kept), held)
 
 
 async def soak(folder: Path, minutes: int, rate: int | None) -> Soak:
     """The whole of it; kept in `folder`, which exists."""
     done = Soak(Report(SEED, WORKERS))
-    config = configured(folder)
     if rate is None:
-        done.capacity = await capacity(folder / "capacity", config)
+        done.capacity = await capacity(folder / "capacity")
         rate = max(1, done.capacity // 2)
     done.rate = rate
     click.echo(f"{rate} deliveries a second for {minutes} min", err=True)
     began = time.monotonic()
     inside = os.pathsep.join(filter(None, (str(INSIDE), os.environ.get("PYTHONPATH"))))
     telling = {"PYTHONPATH": inside, "CHAOS_TASKS": str(folder)}
-    async with arena(folder, brokers=1, config=config, settings=telling) as place:
+    async with arena(folder, brokers=1, settings=telling) as place:
         await place.deployment.first_worker.stop()
         crew = Crew(place.deployment, WORKERS, place.settings)
         supervisor = asyncio.create_task(crew.supervise())
         try:
             traffic, manifest = feed(place, "soak", rate=rate, seconds=minutes * 60)
-            watching = asyncio.create_task(watch(done, place, crew, traffic))
+            watching = asyncio.create_task(watch(done, place, crew))
             await strike_often(done.report, place, crew, traffic, minutes)
             await traffic.ended()
             watching.cancel()

@@ -78,9 +78,20 @@ def _tolerances(document: dict[str, Any]) -> str:
     told = ", ".join(
         f"{UNITS[measure]} {one.percent} % and {one.more:,}" for measure, one in TOLERATED.items()
     )
-    new = max((one["conversations"] for one in document["growth"]), default=0)
+    each = ", ".join(f"{kind} {size:,}" for kind, size in KEPT_BYTES.items())
     return (
-        f"Tolerated: {told}. A worker may also keep {KEPT_BYTES:,} bytes of each conversation that "
-        f"began between the two quarters ({new:,}): they, their customers and the ids of their "
-        "events are remembered for days.\n"
+        f"Tolerated: {told}; of memory also what entries may take that came to a process's state "
+        "between the two quarters, since they are kept for longer than a soak lasts (bytes each: "
+        f"{each}).\n\n{_entries(document)}"
     )
+
+
+def _entries(document: dict[str, Any]) -> str:
+    """By which entries each process has grown."""
+    rows = [
+        f"| {one['process']} | {kind} | {count:,} |"
+        for one in document["growth"]
+        if one["measure"] == "memory_kib"
+        for kind, count in one["kept"].items()
+    ]
+    return "\n".join(["| process | entries | came to it |", "|---|---|---:|", *rows, ""])

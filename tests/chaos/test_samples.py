@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 
 from chaos.samples import TOLERATED, Growth, Sample, growths, restarted, used_by
+from chaos.soak import counted
 
 
 def samples(process: str, measure: str, values: list[int]) -> list[Sample]:
-    return [
-        Sample(10 * number, process, 100 * number, {measure: value})
-        for number, value in enumerate(values)
-    ]
+    return [Sample(10 * number, process, {measure: value}) for number, value in enumerate(values)]
 
 
 def found(process: str, measure: str, values: list[int]) -> Growth:
@@ -23,7 +21,7 @@ def found(process: str, measure: str, values: list[int]) -> Growth:
 def test_the_second_quarter_is_compared_with_the_last_by_medians() -> None:
     growth = found("gateway", "files", [90, 90, 20, 22, 99, 22, 50, 22, 23, 99, 24, 24, 24])
 
-    assert growth == Growth("gateway", "files", before=22, after=24, conversations=600)
+    assert growth == Growth("gateway", "files", before=22, after=24)
 
 
 @pytest.mark.parametrize("measure", TOLERATED)
@@ -43,11 +41,37 @@ def test_a_leak_of_a_task_each_ten_seconds_is_found_within_minutes() -> None:
     assert not found("gateway", "tasks", [30 + number for number in range(30)]).tolerated
 
 
-def test_a_worker_may_keep_what_it_must_remember_and_a_gateway_nothing() -> None:
-    grown = [100_000 + 300 * number for number in range(120)]
+def test_memory_may_grow_by_the_entries_that_came_and_by_nothing_else() -> None:
+    def used(kept: int) -> Growth:
+        [growth] = growths(
+            [
+                Sample(at, "worker-1", {"memory_kib": 100_000 + 300 * at}, {"panes": kept * at})
+                for at in range(120)
+            ]
+        )
+        return growth
 
-    assert found("worker-1", "memory_kib", grown).tolerated
-    assert not found("gateway", "memory_kib", grown).tolerated
+    assert used(400).kept == {"panes": 400 * 60}
+    assert used(400).tolerated
+    assert not used(40).tolerated
+
+
+def test_entries_that_went_excuse_nothing() -> None:
+    growth = Growth("worker-1", "memory_kib", 100_000, 120_000, {"panes": -90, "points": 9})
+
+    assert (growth.explained_kib, growth.tolerated) == (0, False)
+
+
+def test_a_page_tells_what_a_process_keeps() -> None:
+    page = (
+        'care_state_entries{topic="care.state.track",partition="0",kind="panes"} 5\n'
+        'care_state_entries{topic="care.state.customer",partition="3",kind="panes"} 2\n'
+        'care_partition_assigned_timestamp_seconds{topic="care.events",partition="0"} 17\n'
+        'care_consumer_lag_records{topic="care.events",partition="0"} 40\n'
+        "care_board_points 9\n"
+    )
+
+    assert counted(page) == ({"series": 5, "lag_records": 40}, {"panes": 7, "board_points": 9}, 1)
 
 
 def test_a_process_that_was_there_only_once_is_not_judged() -> None:
@@ -60,7 +84,7 @@ def test_a_process_that_was_there_only_once_is_not_judged() -> None:
 def test_only_samples_with_as_many_partitions_are_compared() -> None:
     held = [4, 4, 4, 4, 8, 4, 4, 4, 4, 8, 8, 8]
     found = [
-        Sample(10 * number, "worker-1", 0, {"files": 5 * count}, held=count)
+        Sample(10 * number, "worker-1", {"files": 5 * count}, held=count)
         for number, count in enumerate(held)
     ]
 
@@ -70,8 +94,8 @@ def test_only_samples_with_as_many_partitions_are_compared() -> None:
 
 
 def test_who_ended_in_between_or_never_came_is_told() -> None:
-    looks = [Sample(at, "gateway", 0, {}, pid=7) for at in (0, 10)]
-    others = [Sample(at, "worker-1", 0, {}, pid=at + 1) for at in (0, 10)]
+    looks = [Sample(at, "gateway", {}, pid=7) for at in (0, 10)]
+    others = [Sample(at, "worker-1", {}, pid=at + 1) for at in (0, 10)]
 
     assert restarted([*looks, *others], ("gateway", "board", "worker-1")) == ["board", "worker-1"]
 

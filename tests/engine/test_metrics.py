@@ -67,6 +67,16 @@ def test_a_flush_tells_what_became_of_the_records(told: Told) -> None:
     assert told.value("care_flush_duration_seconds_count", stage="track") == 1
 
 
+def test_what_the_state_holds_is_told_by_kind_until_the_partition_is_given_up(told: Told) -> None:
+    state = {"topic": "care.state.track", "partition": "3", "kind": "conversations"}
+    held = Flushed(outputs={}, dead={}, rows=1, seconds=0.03, held={"conversations": 7})
+    told.metrics.flushed("track", 3, held)
+    during = told.value("care_state_entries", **state)
+    told.metrics.closed("track", 3)
+
+    assert (during, told.value("care_state_entries", **state)) == (7, None)
+
+
 def test_a_restore_is_seen_while_it_lasts(told: Told) -> None:
     state = {"topic": "care.state.track", "partition": "3"}
     told.metrics.restoring("track", 3, read=10_000, left=40_000)

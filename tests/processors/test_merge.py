@@ -300,6 +300,7 @@ def test_hour_outlives_its_partials() -> None:
     changelog.take(flushed)
     kept = sorted(name.split(b"|")[0] for name in changelog.rows if b"1h" in name)
     assert kept == [b"point"]
+    assert flushed.held["partials"] == 0
 
     again = build_merge()
     offset = again.restore(changelog.as_rows(), changelog.marker)
@@ -309,6 +310,26 @@ def test_hour_outlives_its_partials() -> None:
     assert ended is not None
     key = points.point_key("messages", MESSAGES, "1h", T0)
     assert [o.value for o in ended.outputs if o.key == key] == [None]
+
+
+def test_what_the_state_holds_is_told_and_the_same_after_a_restore() -> None:
+    stage, changelog = build_merge(), Changelog()
+    log = [
+        count_record(1, start=T0 + MINUTE * late, position=at) for at, late in enumerate((0, 0, 1))
+    ]
+    stage.on_records(as_records(log))
+    before = stage.flush()
+    assert before is not None
+    changelog.take(before)
+
+    again = build_merge()
+    offset = again.restore(changelog.as_rows(), changelog.marker)
+    last = count_record(1, position=9)
+    again.on_records([r._replace(offset=offset) for r in as_records([last])])
+    after = again.flush()
+
+    assert after is not None
+    assert before.held == after.held == {"points": 2, "partials": 2}
 
 
 def test_partial_of_a_forgotten_window_is_a_dead_letter() -> None:

@@ -1,6 +1,7 @@
 """track: what it takes in, what it refuses, and what it tells at a tick."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -28,10 +29,12 @@ HOUR = 3_600_000
 
 
 class Lane(TrackLane):
-    """A stage that begins with nothing."""
+    """A stage that begins with nothing, or with what another has left."""
 
-    def __init__(self) -> None:
-        super().__init__(2, COUNTS)
+    def __init__(
+        self, table: Mapping[bytes, bytes] | None = None, marker: bytes | None = None
+    ) -> None:
+        super().__init__(2, COUNTS, table, marker)
 
     def event(self, one: Event) -> list[Output]:
         return self.read(one["partitionkey"].encode(), encode(one))
@@ -63,6 +66,19 @@ def gate(minimum: str) -> bytes:
             "dataschema": "care-event/1.0", "data": {"minimum": minimum},
         }
     )  # fmt: skip
+
+
+def test_what_the_state_holds_is_told_and_the_same_after_a_restore() -> None:
+    lane = Lane()
+    lane.event(message(0, id_="e1"))
+    lane.event(message(1000, id_="e2", key="c2"))
+    before = lane.held
+    again = Lane(lane.table, lane.marker)
+    again.tick(2000)
+
+    assert before["conversations"] == again.held["conversations"] == 2
+    assert before["event_ids"] == again.held["event_ids"] == 2
+    assert before["panes"] == again.held["panes"] > 0
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ class TrackLane:
         self.stage = Track(PartitionContext(partition=partition, partitions=counts))
         self.table: dict[bytes, bytes] = dict(table or {})
         self.marker = marker
+        self.held: Mapping[str, int] = {}
         self.stage.restore([Row(*one) for one in self.table.items()], marker)
 
     def read(self, key: bytes | None, value: bytes | None) -> list[Output]:
@@ -26,7 +27,7 @@ class TrackLane:
         self.stage.on_records([Record(self.stage.next_offset, key, value)])
         flushed = self.stage.flush()
         assert flushed is not None
-        self.marker = flushed.marker
+        self.marker, self.held = flushed.marker, flushed.held
         for row in flushed.rows:
             if row.value is None:
                 self.table.pop(row.key, None)

@@ -32,6 +32,11 @@ class Snapshot:
     rulebook: Document | None = None
     number: int = 0
 
+    @property
+    def size(self) -> int:
+        """How many points there are."""
+        return sum(len(points) for starts in self.windows.values() for points in starts.values())
+
     def points(self, window: str) -> Iterator[Point]:
         """The points of a window, whenever it started."""
         for points in self.windows.get(window, NO_STARTS).values():

@@ -152,6 +152,9 @@ class Panes:
             if pane is not None:
                 self.drop(pane)
 
+    def __len__(self) -> int:
+        return len(self._panes)
+
     def __iter__(self) -> Iterator[Pane]:
         self._pour()
         return iter(self._panes.values())

@@ -70,6 +70,13 @@ class ProcessMetrics(Observer):
             "Changelog records still to be read before the partition lives.",
             *where,
         )
+        self._entries = gauge(
+            "care_state_entries",
+            "What the partition's state holds in memory, by kind.",
+            *where,
+            "kind",
+        )
+        self._kinds: dict[tuple[str, int], tuple[str, ...]] = {}
         self._partitions = gauge("care_topic_partitions", "Partitions of the topic.", "topic")
         self._state = Enum(
             "care_worker_state", "What the worker is doing.", states=STATES, registry=registry
@@ -201,6 +208,9 @@ class ProcessMetrics(Observer):
         self._events.labels(source, "late").inc(flushed.outputs.get(LATE, 0))
         for reason, count in flushed.dead.items():
             self._dead.labels(source, reason).inc(count)
+        self._kinds[stage, partition] = tuple(flushed.held)
+        for kind, count in flushed.held.items():
+            self._entries.labels(f"care.state.{stage}", partition, kind).set(count)
 
     def failed(self, stage: str, partition: int, *, fenced: bool) -> None:
         self._failures.labels(stage).inc()
@@ -222,6 +232,8 @@ class ProcessMetrics(Observer):
         self._stable.forget(source, partition)
         for family in (self._assigned, self._lag, self._lag_seconds, self._held_seconds):
             family.remove(source, partition)
+        for kind in self._kinds.pop((stage, partition), ()):
+            self._entries.remove(f"care.state.{stage}", partition, kind)
         self._restored(stage, partition)
 
     def _restored(self, stage: str, partition: int) -> None:

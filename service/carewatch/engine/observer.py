@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 from carewatch.processors.base import Flush
@@ -14,13 +14,15 @@ from carewatch.wire.topics import DEAD
 class Flushed:
     """What one committed transaction held, and how long the flush took.
 
-    `outputs` counts records by topic, `dead` the dead letters among them by reason.
+    `outputs` counts records by topic, `dead` the dead letters among them by reason, `held` the
+    entries of the state by kind.
     """
 
     outputs: Mapping[str, int]
     dead: Mapping[str, int]
     rows: int
     seconds: float
+    held: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, flush: Flush, seconds: float) -> Self:
@@ -31,6 +33,7 @@ class Flushed:
             dead=Counter(dead),
             rows=len(flush.rows),
             seconds=seconds,
+            held=flush.held,
         )
 
 

@@ -158,6 +158,8 @@ class Showing:
                 (),
                 {(): seconds(snapshot.data_at)},
             )
+        held: dict[Labels, int] = {(): snapshot.size}
+        yield Numbers("care_board_points", "gauge", "Points that this board holds.", (), held)
         yield Numbers(
             "care_board_relabelled_points",
             "gauge",

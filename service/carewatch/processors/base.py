@@ -46,13 +46,15 @@ class Flush:
     """What must become durable together: all of it or nothing.
 
     `rows` never contain the marker: the driver writes `marker` under `wire.rows.MARKER_KEY`, last.
-    `next_offset` is the source offset the marker stands for.
+    `next_offset` is the source offset the marker stands for. `held` tells people how many entries
+    of each kind the state has now; nothing follows from it.
     """
 
     next_offset: int
     rows: Sequence[Row]
     marker: bytes
     outputs: Sequence[Output]
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

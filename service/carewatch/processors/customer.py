@@ -151,6 +151,7 @@ class CustomerStage:
             rows=[*self._customers.take_rows(), *self._panes.take_rows()],
             marker=rows.encode_marker(marker),
             outputs=outputs,
+            held={"customers": len(self._customers), "panes": len(self._panes)},
         )
 
     def customer(self, tenant: str, key: str) -> Customer:

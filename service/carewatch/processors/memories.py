@@ -81,6 +81,10 @@ class Memories:
         self._bases: dict[Key, bytes] = {}  # while rows come back
         self._blocks: dict[Key, dict[int, bytes]] = {}
 
+    def __len__(self) -> int:
+        """How many there were at the last flush."""
+        return len(self._at_rest)
+
     def __iter__(self) -> Iterator[Key]:
         """Every conversation, in a fixed order."""
         return chain.from_iterable(self.in_slices(AT_WORK))

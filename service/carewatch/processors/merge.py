@@ -163,6 +163,7 @@ class Merge:
             rows=[Row(key, value) for key, value in self._panes.take_rows()],
             marker=rows.seal(marker),
             outputs=outputs,
+            held={"points": len(self._panes), "partials": self._panes.partials},
         )
 
     def _refused(self, key: bytes, reason: str) -> Refused:

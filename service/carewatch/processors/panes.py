@@ -8,6 +8,7 @@ retention, or when no source partition has the gauge any more.
 
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
+from sys import intern
 from typing import Final, NamedTuple
 
 import msgspec
@@ -36,6 +37,8 @@ RETENTION_MS: Final[dict[str, int]] = {
     DAY: 400 * _DAY_MS,
 }
 """How long after a window's end its point is kept (W12); never shorter than its partials."""
+
+_Name = tuple[str, tuple[str, ...]]
 
 _PART: Final = b"part|"
 _POINT: Final = b"point|"
@@ -143,7 +146,11 @@ class Panes:
     """All panes of one partition, the dirty ones, and the rows that changed."""
 
     def __init__(self) -> None:
+        self.partials = 0
+        """How many snapshots of sources are kept, all panes together."""
         self._panes: dict[PaneId, KnownPane] = {}
+        self._names: dict[_Name, _Name] = {}  # each once: the panes of a series share it
+        self._sources: dict[tuple[str, int], tuple[str, int]] = {}
         self._dirty: dict[PaneId, KnownPane] = {}
         self._deadlines: list[tuple[int, PaneId]] = []  # a heap; one entry per windowed pane
         self._rows: dict[bytes, bytes | None] = {}
@@ -158,6 +165,8 @@ class Panes:
         """The pane of that name, a new one if there is none."""
         known = self._panes.get(id_)
         if known is None:
+            name = (id_.metric, id_.labels)
+            id_ = PaneId(*self._names.setdefault(name, name), intern(id_.window), id_.start)
             known = self._panes[id_] = KnownPane(id_)
         return known
 
@@ -246,9 +255,11 @@ class Panes:
     def _take(self, partial: Partial) -> KnownPane | None:
         pane = self.pane(PaneId(*_names(partial)))
         source = (partial.stage, partial.partition)
+        source = self._sources.setdefault(source, source)
         known = pane.parts.get(source)
         if known is not None and partial.position <= known.position:
             return None
+        self.partials += known is None
         # A copy: the body is a view that would keep the whole fetched batch alive.
         pane.parts[source] = _Part(partial.position, partial.body.copy())
         return pane
@@ -258,6 +269,7 @@ class Panes:
         for source in sorted(pane.parts):
             key = partials.pane_key(series, pane.id.window, pane.id.start, *source)
             self._rows[_PART + key] = None
+        self.partials -= len(pane.parts)
         pane.parts.clear()
 
     def _forget_point(self, pane: KnownPane) -> None:

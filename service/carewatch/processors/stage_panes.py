@@ -50,6 +50,9 @@ class StagePanes:
         self._panes = Panes()
         self.max_lateness_ms = 0
 
+    def __len__(self) -> int:
+        return len(self._panes)
+
     @property
     def closed_before(self) -> int:
         """Windows that ended before this instant take nothing any more."""

@@ -34,8 +34,7 @@ from carewatch.wire.rows import unseal
 from carewatch.wire.unreadable import UNREADABLE
 
 SLICE: Final = 16
-"""So many conversations a slice: some milliseconds, while a tick or a rulebook may change them all.
-"""
+"""So many conversations a slice: some ms, while a tick or a rulebook may change them all."""
 
 
 class Track:
@@ -142,11 +141,17 @@ class Track:
             return None
         outputs, self._outputs = self._outputs, []
         self._flushed = self._next
+        marker = rows.Marker(self._next, self._log_clock, self._tick, self._panes.closed_before)
         return Flush(
             next_offset=self._next,
             rows=self._take_rows(),
-            marker=rows.encode(self._marker()),
+            marker=rows.encode(marker),
             outputs=outputs,
+            held={
+                "conversations": len(self._memories),
+                "event_ids": self._seen.kept,
+                "panes": len(self._panes),
+            },
         )
 
     def conversations(self, key: str) -> list[Memory]:
@@ -343,9 +348,6 @@ class Track:
 
     # --- rows ----------------------------------------------------------------------------------
 
-    def _marker(self) -> rows.Marker:
-        return rows.Marker(self._next, self._log_clock, self._tick, self._panes.closed_before)
-
     def _restore_row(self, key: bytes, value: bytes) -> None:
         match rows.kind_of(key):
             case memories.BASE | memories.EVENTS as kind:
@@ -375,10 +377,7 @@ class Track:
         packed, self._rows = self._rows, {}
         packed.update(self._memories.take_rows())
         out = [Row(key, value) for key, value in packed.items()]
-        out += [
-            Row(rows.ids_key(block), None if ids is None else rows.encode_ids(ids))
-            for block, ids in self._seen.take_rows()
-        ]
+        out += rows.id_rows(self._seen.take_rows())
         out += self._panes.take_rows()
         out += [
             Row(rows.rulebook_key(number), rows.encode(self._new_books[number]))

@@ -4,11 +4,13 @@ Row keys are MessagePack arrays whose first element says what the row holds; bod
 (`wire.rows`). The marker's first element is the next source offset.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 
 from carewatch.domain.policy import Book
+from carewatch.processors.base import Row
 from carewatch.processors.seen import Block
 from carewatch.wire.events import decode_book
 from carewatch.wire.rows import seal, unseal
@@ -53,8 +55,10 @@ def kind_of(key: bytes) -> str:
     return parts[0]
 
 
-def ids_key(block: Block) -> bytes:
-    return _encoder.encode((IDS, *block))
+def id_rows(taken: Iterable[tuple[Block, bytes | None]]) -> Iterator[Row]:
+    """The rows of blocks of ids; None: the block is forgotten."""
+    for block, ids in taken:
+        yield Row(_encoder.encode((IDS, *block)), None if ids is None else seal(ids))
 
 
 def read_ids_key(key: bytes) -> Block:
@@ -68,10 +72,6 @@ def rulebook_key(number: int) -> bytes:
 
 def encode(body: RulebookRow | Marker) -> bytes:
     return seal(_encoder.encode(body))
-
-
-def encode_ids(ids: bytes) -> bytes:
-    return seal(ids)
 
 
 def read_rulebook(key: bytes, value: bytes) -> Book:

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from sys import intern
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -247,7 +248,8 @@ def _value(metric: Metric, fields: _Values) -> Value:
 
 def _label_values(names: Sequence[str], raw: dict[str, Any]) -> tuple[str, ...]:
     values = tuple(raw.get(RENAMED.get(name, name)) for name in names)
-    texts = tuple(value for value in values if isinstance(value, str))
+    # Interned: a board holds as many of them as it has points, and they are few.
+    texts = tuple(intern(value) for value in values if isinstance(value, str))
     if len(texts) != len(names):
         raise InvalidRecord("schema", "labels")
     return texts
@@ -283,7 +285,7 @@ def decode_point(value: bytes) -> Point:
     return Point(
         metric=metric.id,
         labels=_label_values((*BASE_LABELS, *metric.labels), raw),
-        window=data.window,
+        window=intern(data.window),
         start=start,
         pane=data.pane,
         revision=data.revision,
