@@ -17,6 +17,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from carewatch.domain.errors import Retryable
 from carewatch.engine.closing import close_consumer
 from carewatch.engine.ports import Fetched, Lag, NotOwner, OnRevoke
+from carewatch.engine.starting import started
 from carewatch.processors.base import Record
 from carewatch.settings import WorkerSettings
 
@@ -88,7 +89,7 @@ class KafkaGroup(ConsumerRebalanceListener):  # type: ignore[misc]
         Raises Retryable without a broker: it may be tried again.
         """
         try:
-            await self._consumer.start()
+            await started(self._consumer.start)
         except (KafkaError, OSError, AssertionError) as error:
             await self._close()
             self._consumer = self._new_consumer()  # one that has failed cannot be started again

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from carewatch.domain.errors import Retryable
 from carewatch.engine.closing import close_consumer
 from carewatch.engine.ports import Fenced, Log
+from carewatch.engine.starting import started
 from carewatch.processors.base import Record, Row
 from carewatch.wire.rows import MARKER_KEY
 
@@ -152,7 +153,7 @@ class KafkaLog:
                 request_timeout_ms=10_000,
             )
             try:
-                await consumer.start()
+                await started(consumer.start)
                 yield consumer
             finally:
                 await close_consumer(consumer)

@@ -7,6 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from carewatch.domain.errors import Refused, Retryable
+from carewatch.engine.starting import started
 from carewatch.processors.base import Processor
 from carewatch.wire.topics import BY_NAME
 
@@ -19,7 +20,7 @@ async def partition_counts(topics: Iterable[str], options: dict[str, Any]) -> di
     wanted = sorted(set(topics))
     client = AIOKafkaAdminClient(**options)
     try:
-        await client.start()
+        await started(client.start)
         described = await client.describe_topics(wanted)
     except (KafkaError, OSError, AssertionError) as error:
         raise Retryable(f"asking the cluster for its topics: {error!r}") from error
@@ -73,7 +74,7 @@ async def ask_broker(options: dict[str, Any]) -> None:
     """Returns when a broker answers; raises Retryable when none does."""
     client = AIOKafkaAdminClient(**options, request_timeout_ms=3000)
     try:
-        await client.start()
+        await started(client.start)
     except (KafkaError, OSError, AssertionError) as error:
         raise Retryable(f"no broker answers: {error!r}") from error
     finally:

@@ -8,6 +8,7 @@ from aiokafka.errors import GroupIdNotFound, KafkaError, NoError, for_code
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from carewatch.domain.errors import Retryable
+from carewatch.engine.starting import started
 from carewatch.processors.base import Processor
 
 
@@ -16,7 +17,7 @@ async def group_offset(processor: Processor, partition: int, options: dict[str, 
     where = TopicPartition(processor.reads, partition)
     client = AIOKafkaAdminClient(**options)
     try:
-        await client.start()
+        await started(client.start)
         found = await client.list_consumer_group_offsets(processor.group, partitions=[where])
     except (KafkaError, OSError, AssertionError) as error:
         raise Retryable(f"asking for the offsets of {processor.group}: {error!r}") from error
@@ -30,7 +31,7 @@ async def forget_group(group: str, options: dict[str, Any]) -> None:
     """Removes a group that nobody is in, with its offsets; raises Retryable when Kafka did not."""
     client = AIOKafkaAdminClient(**options)
     try:
-        await client.start()
+        await started(client.start)
         coordinator = await client.find_coordinator(group)
         # The client speaks this request and has no method for it.
         answer = await client._send_request(DeleteGroupsRequest([group]), coordinator)  # noqa: SLF001

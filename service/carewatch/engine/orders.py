@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from carewatch.domain.errors import InvalidRecord, Refused, Retryable
 from carewatch.engine.ports import Log
+from carewatch.engine.starting import started
 from carewatch.wire.commands import (
     Accept,
     Command,
@@ -116,7 +117,7 @@ async def give_order(order: Order, options: dict[str, Any], *, at: int) -> str:
     id_ = str(uuid4())
     producer = AIOKafkaProducer(**options, enable_idempotence=True, acks="all")
     try:
-        await producer.start()
+        await started(producer.start)
         await producer.send_and_wait(
             COMMANDS, encode_command(order, id_=id_, at=at), partition=0, headers=[CONTENT_TYPE]
         )

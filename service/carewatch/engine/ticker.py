@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 
 from carewatch.clock import Clock
 from carewatch.domain.times import format_time
+from carewatch.engine.starting import started
 from carewatch.wire.envelope import CONTENT_TYPE, encode_tick
 
 logger = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class Ticker:
             **self._options, enable_idempotence=True, acks="all", request_timeout_ms=4000
         )
         self._producer = producer
-        await producer.start()
+        await started(producer.start)
         return producer
 
     async def _drop(self) -> None:

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from carewatch.clock import SteadyClock
 from carewatch.domain.errors import Retryable
+from carewatch.engine.starting import started
 from carewatch.wire.topics import PROBE
 
 logger = logging.getLogger(__name__)
@@ -150,7 +151,7 @@ class AppendTime:
     async def _start(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(**self._options, acks=1, request_timeout_ms=4000)
         self._producer = producer
-        await producer.start()
+        await started(producer.start)
         # Asking for one topic may create it; asking for the list of all does not.
         cluster = await producer.client.fetch_all_metadata()
         if not cluster.partitions_for_topic(PROBE):

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from carewatch.domain.errors import Refused, Retryable
 from carewatch.engine.catalogue import Found, Plan, Wanted, plan_topics
 from carewatch.engine.connection import kafka_options
+from carewatch.engine.starting import started
 from carewatch.settings import KafkaSettings
 from carewatch.wire.topics import BY_NAME, TOPICS, Topic
 
@@ -25,7 +26,7 @@ async def describe_topics(kafka: KafkaSettings) -> dict[str, Found]:
     """The catalogue's topics that the cluster has; raises Retryable when it cannot be asked."""
     client = AIOKafkaAdminClient(**kafka_options(kafka))
     try:
-        await client.start()
+        await started(client.start)
         return await _describe(client)
     except (KafkaError, OSError, TimeoutError) as error:
         raise Retryable(f"asking about topics: {error!r}") from error
@@ -45,7 +46,7 @@ async def apply_topics(plan: Plan, kafka: KafkaSettings) -> None:
         return
     client = AIOKafkaAdminClient(**kafka_options(kafka))
     try:
-        await client.start()
+        await started(client.start)
         await _create(client, plan.missing)
         await _wait_for(client, plan.missing)
     except (KafkaError, OSError, TimeoutError) as error:

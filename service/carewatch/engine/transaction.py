@@ -23,6 +23,7 @@ from aiokafka.producer.sender import Sender
 
 from carewatch.domain.errors import Refused, Retryable
 from carewatch.engine.ports import Fenced, Message
+from carewatch.engine.starting import started
 from carewatch.wire.topics import BY_NAME
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class KafkaTransaction:
     async def start(self) -> None:
         """Registers the id; whoever had it before can commit nothing from here on."""
         with _translated(self._id):
-            await self._producer.start()
+            await started(self._producer.start)
 
     async def begin(self) -> None:
         with _translated(self._id):

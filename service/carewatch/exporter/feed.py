@@ -19,6 +19,7 @@ from carewatch.domain.errors import InvalidRecord, Refused, Retryable
 from carewatch.engine.closing import close_consumer
 from carewatch.engine.cluster import partition_counts
 from carewatch.engine.stable import StableOffsets
+from carewatch.engine.starting import started
 from carewatch.exporter.shown import View
 from carewatch.wire import topics
 from carewatch.wire.points import read_point
@@ -98,7 +99,7 @@ class Feed:
             fetch_max_wait_ms=100,
         )
         try:
-            await consumer.start()
+            await started(consumer.start)
             consumer.assign(partitions)
             board = Board()
             ends = await consumer.end_offsets(partitions)

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from carewatch.domain.errors import Retryable
+from carewatch.engine.starting import started
 from carewatch.wire.partitions import partition_of
 
 logger = logging.getLogger(__name__)
@@ -174,7 +175,7 @@ class Publisher:
         )
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await producer.start()
+                await started(producer.start)
                 # Asking for one topic may create it; asking for the list of all does not.
                 cluster = await producer.client.fetch_all_metadata()
         except BaseException:

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from carewatch.domain.errors import Retryable
 from carewatch.engine.letters import Letter
 from carewatch.engine.sealing import Seal
+from carewatch.engine.starting import started
 from carewatch.gateway.doors import Door
 from carewatch.gateway.parsing import parse_again
 from carewatch.gateway.producer import Outgoing
@@ -57,7 +58,7 @@ class Redriver:
     async def start(self) -> None:
         """Connects; raises Retryable without a broker."""
         try:
-            await self._producer.start()
+            await started(self._producer.start)
         except (KafkaError, OSError) as error:
             await self._producer.stop()
             raise Retryable(f"feeding dead letters again: {error!r}") from error

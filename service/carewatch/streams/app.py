@@ -27,6 +27,7 @@ from carewatch.engine.cluster import ask_broker
 from carewatch.engine.connection import kafka_options, tls_context, uses_sasl, uses_tls
 from carewatch.engine.engine import Engine
 from carewatch.engine.group import forget_group
+from carewatch.engine.starting import started
 from carewatch.engine.systemd import Condition, Systemd
 from carewatch.settings import KafkaSettings, Settings
 from carewatch.streams.sparing import spare
@@ -205,7 +206,7 @@ class _Producer(driver.Producer):
 
     async def _start(self) -> None:
         try:
-            await super().on_start()
+            await started(super().on_start)
         except BaseException:
             await self._ensure_producer().client.close()
             raise
@@ -217,7 +218,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _start(self) -> None:
         try:
-            await super().on_start()
+            await started(super().on_start)
         except BaseException:
             if self._consumer is not None:
                 await close_consumer(self._consumer)
