@@ -1,8 +1,9 @@
 # carewatch: every target sets up what it needs. Try `make`, then `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-broker test-scenarios test-faults quick coverage golden properties bench chaos soak fuzz dashboards dictionary lint lock vendor clean
+.PHONY: help setup demo test test-pure test-broker test-engine test-scenarios test-faults quick coverage golden properties bench chaos soak fuzz dashboards dictionary lint lock vendor clean
 SHELL := /bin/bash
 BIN := .venv/bin
+ENGINE := tests/engine tests/streams
 FAULTS := $(addprefix tests/scenarios/test_,chaos.py kills.py three_brokers.py)
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -11,7 +12,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 
 help: ## this list
 	@echo "carewatch: webhooks in, live customer-care metrics out."
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  options go in ARGS: make demo ARGS="--for 60", make quick ARGS="-k rulebook"'
 
 setup: .venv/.installed ## create .venv and install everything that is locked in requirements/
@@ -20,13 +21,16 @@ demo: setup ## run everything on this machine and watch live numbers; Ctrl-C end
 	$(BIN)/carewatch demo $(ARGS)
 
 test: lint .venv/.asyncapi .venv/.wall ## every check and every test, with a real Kafka, Prometheus and browser
-	@$(MAKE) --no-print-directory -j3 test-pure test-broker test-scenarios test-faults
+	@$(MAKE) --no-print-directory -j3 test-faults test-scenarios test-pure test-engine test-broker
 
 test-pure: setup ## the part of it without a broker
 	$(BIN)/pytest -m "not broker" --durations=15 $(ARGS)
 
-test-broker: setup ## the part of it on a real Kafka
-	$(BIN)/pytest -m "broker and not slow" --durations=15 $(ARGS)
+test-broker: setup ## the part of it on a real Kafka, but for the engine
+	$(BIN)/pytest -m "broker and not slow" $(ENGINE:%=--ignore=%) --durations=15 $(ARGS)
+
+test-engine: setup ## the engine and its workers on a real Kafka
+	$(BIN)/pytest -m "broker and not slow" $(ENGINE) --durations=15 $(ARGS)
 
 test-scenarios: setup ## the part of it on whole deployments: minutes of waiting
 	$(BIN)/pytest -m "broker and slow" $(FAULTS:%=--ignore=%) --durations=15 $(ARGS)

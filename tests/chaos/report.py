@@ -93,11 +93,7 @@ class Report:
         self.results = sum(len(ran.records[name]) for name in results)
         # Not of compacted topics, where the cleaner takes records away between the two readings.
         for name in (*results, topics.CUSTOMER, topics.PARTIALS):
-            everything = await deployment.count(name, isolation_level="read_uncommitted")
-            # Results have been read before: once everything has settled no more of them come.
-            read = ran.records.get(name)
-            committed = await deployment.count(name) if read is None else len(read)
-            self.aborted_records += everything - committed
+            self.aborted_records += await deployment.aborted(name)
         # Not in this thread: the proxies live in its loop, and whoever works on must be served.
         await asyncio.to_thread(self._compare, ran)
         verdict = await verified(deployment)

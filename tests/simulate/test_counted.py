@@ -73,7 +73,7 @@ async def test_what_is_counted_is_what_the_simulator_states(seed: int, partition
         Plan(
             seed=seed,
             start_ms=START,
-            stop_ms=START + 120_000,
+            stop_ms=START + 60_000,
             rate=20,
             promise=PROMISE,
             doors=doors_of(settings),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from carewatch.domain.times import parse_time
@@ -178,15 +178,18 @@ class Deployment:
         return [record async for record in self.reading(*names)]
 
     async def reading(
-        self, *names: str, isolation_level: str = "read_committed"
+        self,
+        *names: str,
+        isolation_level: str = "read_committed",
+        ends: Mapping[TopicPartition, int] | None = None,
     ) -> AsyncIterator[Stored]:
-        """The records of some topics up to their ends of now, in order within each partition.
+        """The records of some topics up to `ends`, or those of now, in order within each partition.
 
         Read by plain code of the client library, which shares nothing with the engine's.
         """
         async with self._reading(*names, isolation_level=isolation_level) as consumer:
             left = consumer.assignment()
-            ends = await consumer.end_offsets(left)
+            ends = await consumer.end_offsets(left) if ends is None else ends
             while left := {place for place in left if await consumer.position(place) < ends[place]}:
                 for place, records in (await consumer.getmany(*left, timeout_ms=200)).items():
                     for r in records:
@@ -200,12 +203,16 @@ class Deployment:
                                 tuple(r.headers),
                             )
 
-    async def count(self, name: str, *, isolation_level: str = "read_committed") -> int:
-        """How many records of a topic somebody reads."""
-        found = 0
-        async for _ in self.reading(name, isolation_level=isolation_level):
-            found += 1
-        return found
+    async def aborted(self, name: str) -> int:
+        """How many records of a topic were written and never committed, up to its stable end."""
+        async with self._reading(name, isolation_level="read_committed") as consumer:
+            ends = await consumer.end_offsets(consumer.assignment())
+        everything, committed = 0, 0
+        async for _ in self.reading(name, isolation_level="read_uncommitted", ends=ends):
+            everything += 1
+        async for _ in self.reading(name, ends=ends):
+            committed += 1
+        return everything - committed
 
     async def written(self, topic: str) -> int:
         """How many records a topic has ever had, the uncommitted ones among them."""
