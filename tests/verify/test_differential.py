@@ -106,6 +106,60 @@ def test_what_is_counted_by_customer_is_left_out_where_one_was_erased() -> None:
     assert of_customers == ["points of customers of acme, where one was erased"]
 
 
+def receipt(at: int, id_: str) -> Event:
+    return event("message.status", at, id_=id_, status={"message_key": "m_e1", "value": "read"})
+
+
+def late_changes(found: Found) -> list[Any]:
+    return [key for key in found.points if "late_changes" in str(key)]
+
+
+def agreed(events: list[Event], document: Document | None = None, *, every: int = 1000) -> Found:
+    """What was found, once the two say the same of it."""
+    oracle, found = told_both(
+        events, document or Document(), afterwards=AFTERWARDS[-1], every=every
+    )
+    assert [str(one) for one in judge(oracle, found).differences] == []
+    assert found.dead == []
+    return found
+
+
+def test_receipts_push_no_message_out_of_the_history() -> None:
+    """What can change nothing is not kept (R6a): the late message finds its place."""
+    receipts = [receipt(1000 + number, f"r{number}") for number in range(600)]
+    late = message(500, id_="late", arrives=10_000)
+
+    found = agreed([message(0, id_="e1"), *receipts, late])
+
+    assert found.late == []
+
+
+def test_what_can_change_nothing_is_no_late_change() -> None:
+    """Nor is it anything older than the history, by which an unknown message counts as final."""
+    said = {"message": {"key": "m_unknown"}}
+    mood = {"annotations": [{"kind": "sentiment", "label": "positive", "model": "m"}]}
+    mute = event("message.annotated", 60 * 3_600_000, id_="e2", actor="system", **said)
+    late = event("message.annotated", 60 * 3_600_000 + 1, id_="e3", actor="system", **said, **mood)
+
+    first, second = message(0, id_="e1"), message(59 * 3_600_000, id_="e4")
+    receipts = [receipt(0, "r1"), receipt(59 * 3_600_000, "r2")]
+    assert late_changes(agreed([*receipts, late])) == []
+    assert late_changes(agreed([first, second, mute])) == []
+    assert late_changes(agreed([first, second, late])) != []
+
+
+def test_what_is_late_for_the_time_before_belongs_to_what_began_anew() -> None:
+    """The deletion is stamped within the 90 days; but the conversation has begun anew by then."""
+    days = 90 * 24 * 3_600_000
+    assigned = event("conversation.assigned", 0, id_="e1", assignment={"to": {"queue": "vip"}})
+    anew = event("conversation.status_changed", days + 400_000, id_="e2", lifecycle={"to": "bot"})
+    deleted = event(
+        "message.deleted", days, id_="e3", message={"key": "m_unknown"}, arrives=days + 500_000
+    )
+
+    assert late_changes(agreed([assigned, anew, deleted])) == []
+
+
 def test_a_breach_after_the_end_spoils_no_session() -> None:
     """The policy keeps the promise of a reply beyond the end (S12); it is broken an hour later."""
     kept = Policy(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from carewatch.verify.admission import Event
 from carewatch.verify.instants import DAY, MINUTE
-from carewatch.verify.sayings import author
+from carewatch.verify.sayings import author, has_effect
 from carewatch.verify.state import Told
 
 AHEAD = 5 * MINUTE
@@ -114,19 +114,22 @@ class Arrivals:
         What came before number `since` is forgotten.
         """
         clock = max(self.clock, tick, event.recorded)
-        known = [one.event for one in self.steps if since is None or one.number >= since]
+        # What can change nothing is not kept: receipts push no message out of the history.
+        heard = (one for one in self.steps if since is None or one.number >= since)
+        known = [one.event for one in heard if has_effect(one.event)]
         told = sorted_story([*known, event])
         mine = next(one for one in told if one.event is event)
         if clock - mine.at > LATEST:
             return "too_late"
-        if len(told) > MOST and told.index(mine) < len(told) - MOST:
-            return "history_full"
-        if event.type in CHANGES and self._is_final(event, told, clock):
-            self.late_changes.append(event)
-            self.without_effect.append(event)
-            return None
-        if event.type in CHANGES and self._is_unknown(event, known):
-            self.late_changes.append(event)  # and is remembered: the message may still come
+        if has_effect(event):
+            if len(told) > MOST and told.index(mine) < len(told) - MOST:
+                return "history_full"
+            if event.type in CHANGES and self._is_final(event, told, clock):
+                self.late_changes.append(event)
+                self.without_effect.append(event)
+                return None
+            if event.type in CHANGES and self._is_unknown(event, known):
+                self.late_changes.append(event)  # and is remembered: the message may still come
         self.clock = clock
         self.steps.append(Step(event, tick, clock, number))
         return None

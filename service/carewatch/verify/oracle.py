@@ -166,7 +166,7 @@ class Oracle:
     def _known_since(self, event: Event) -> int | None:
         """The number from which on events of the conversation are known to one that comes now."""
         own = self.conversations[event.conversation].steps
-        if not own or stamped(event) - own[0].event.recorded <= SILENCE:
+        if not own or max(stamped(event), own[-1].clock) - own[0].event.recorded <= SILENCE:
             return None
         last = self._told()[event.conversation][-1].steps
         gone = is_forgotten(last, stamped(event), self._books)
