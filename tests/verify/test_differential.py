@@ -160,6 +160,21 @@ def test_what_is_late_for_the_time_before_belongs_to_what_began_anew() -> None:
     assert late_changes(agreed([assigned, anew, deleted])) == []
 
 
+def test_an_end_whose_opening_was_forgotten_is_not_that_of_the_next_session() -> None:
+    """The customer's first contact is known no more when it ends, and the next has its number."""
+    months = 90 * 24 * 3_600_000 + 400_000
+    events = [
+        message(0, id_="e1"),
+        event("queue.entered", months, id_="e2", queue={"name": "sales"}),
+        event("conversation.status_changed", 3 * months, id_="e3", lifecycle={"to": "closed"}),
+        message(4 * months, id_="e4"),
+    ]
+
+    found = agreed(events, every=2)
+
+    assert [key for key in found.points if "fcr" in key] == []
+
+
 def test_a_breach_after_the_end_spoils_no_session() -> None:
     """The policy keeps the promise of a reply beyond the end (S12); it is broken an hour later."""
     kept = Policy(

@@ -240,8 +240,9 @@ def _sessions(contacts: list[Known]) -> list[_Session]:
     for one in sorted(contacts, key=lambda one: (one.at, not _begins(one))):
         place = one.conversation, one.contact.labels.session
         openings[place] += _begins(one)
-        # Of one number are several where the conversation was forgotten between them (R6a).
-        grouped.setdefault((*place, max(1, openings[place])), []).append(one)
+        # Of one number are several where the conversation was forgotten between them (R6a). What
+        # stands before any opening belongs to one that is not known any more.
+        grouped.setdefault((*place, openings[place]), []).append(one)
     found = (_session(conversation, acts) for (conversation, *_), acts in grouped.items())
     return sorted((one for one in found if one is not None), key=_opening)
 
