@@ -86,7 +86,7 @@ async def restore(servers: str) -> Taken:
     async def take(partition: int) -> int:
         found = await read_newest(log, TRACK.changelog, partition, owned=False)
         stage = TRACK.build(PartitionContext(partition=partition, partitions=COUNTS))
-        stage.restore(found.rows, found.marker)
+        stage.restore(found.take_rows(), found.marker)
         return found.read
 
     watch = Watch()

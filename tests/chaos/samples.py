@@ -3,7 +3,7 @@
 import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median_low
 from typing import Final
@@ -47,6 +47,10 @@ What a worker remembers of conversations, customers and windows it keeps for hou
 its points as long as the topic has them. So for longer than a soak lasts both can only grow by
 them. They say how many they hold (`care_state_entries`, `care_board_points`); whatever grows
 without an entry has leaked.
+
+What counts is the most that a process has held so far. A worker that stood in for another has held
+all partitions for a moment; afterwards what it gave up lies between what it still holds, and the
+allocator keeps it for the next time.
 """
 
 
@@ -75,7 +79,7 @@ class Growth:
     before: int
     after: int
     kept: Mapping[str, int] = field(default_factory=dict)
-    """How many entries of each kind came to its state between the two (medians again)."""
+    """How many more entries of each kind it has held at the most (medians again)."""
 
     @property
     def tolerated(self) -> bool:
@@ -85,9 +89,8 @@ class Growth:
 
     @property
     def explained_kib(self) -> int:
-        """What the entries that came may take, less what those that went have freed."""
-        taken = sum(KEPT_BYTES[kind] * count for kind, count in self.kept.items())
-        return max(0, taken) // KIB
+        """What these entries may take."""
+        return sum(KEPT_BYTES[kind] * count for kind, count in self.kept.items()) // KIB
 
     def __str__(self) -> str:
         return f"{self.process}: {self.measure} went from {self.before} to {self.after}"
@@ -97,7 +100,7 @@ def growths(samples: Sequence[Sample]) -> Iterator[Growth]:
     """Each measure of each process that was seen in both quarters."""
     end = max((one.at_s for one in samples), default=0)
     for process in dict.fromkeys(one.process for one in samples):
-        mine = [one for one in samples if one.process == process]
+        mine = list(_at_most([one for one in samples if one.process == process]))
         second = [one for one in mine if end <= 4 * one.at_s < 2 * end]
         last = [one for one in mine if 4 * one.at_s >= 3 * end]
         second, last = _alike(second, last)
@@ -113,15 +116,21 @@ def growths(samples: Sequence[Sample]) -> Iterator[Growth]:
                 yield Growth(process, measure, median_low(before), median_low(after), kept)
 
 
+def _at_most(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """The samples of a process, each with the most entries of each kind that it has held so far."""
+    most: dict[str, int] = {}
+    for one in samples:
+        most = {kind: max(one.kept.get(kind, 0), most.get(kind, 0)) for kind in KEPT_BYTES}
+        yield replace(one, kept=most)
+
+
 def _came(second: Sequence[Sample], last: Sequence[Sample]) -> dict[str, int]:
-    """By how many entries of each kind the state of a process has grown."""
+    """By how many entries of each kind a process has held more."""
     found = {}
     for kind in KEPT_BYTES:
-        before, after = (
-            [one.kept[kind] for one in part if kind in one.kept] for part in (second, last)
-        )
-        if before and after:
-            found[kind] = median_low(after) - median_low(before)
+        before, after = (median_low(one.kept[kind] for one in part) for part in (second, last))
+        if after > before:
+            found[kind] = after - before
     return found
 
 

@@ -80,18 +80,18 @@ def _tolerances(document: dict[str, Any]) -> str:
     )
     each = ", ".join(f"{kind} {size:,}" for kind, size in KEPT_BYTES.items())
     return (
-        f"Tolerated: {told}; of memory also what entries may take that came to a process's state "
-        "between the two quarters, since they are kept for longer than a soak lasts (bytes each: "
-        f"{each}).\n\n{_entries(document)}"
+        f"Tolerated: {told}; of memory also what the entries may take by which the most that a "
+        "process has held of its state was more, since they are kept for longer than a soak lasts "
+        f"(bytes each: {each}).\n\n{_entries(document)}"
     )
 
 
 def _entries(document: dict[str, Any]) -> str:
-    """By which entries each process has grown."""
+    """By which entries each process has held more."""
     rows = [
         f"| {one['process']} | {kind} | {count:,} |"
         for one in document["growth"]
         if one["measure"] == "memory_kib"
         for kind, count in one["kept"].items()
     ]
-    return "\n".join(["| process | entries | came to it |", "|---|---|---:|", *rows, ""])
+    return "\n".join(["| process | entries | more at the most |", "|---|---|---:|", *rows, ""])

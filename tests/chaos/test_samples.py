@@ -1,6 +1,7 @@
 """A soak's verdict: what grows is found, and what only varies, or is explained, is not."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,27 @@ def test_memory_may_grow_by_the_entries_that_came_and_by_nothing_else() -> None:
     assert not used(40).tolerated
 
 
-def test_entries_that_went_excuse_nothing() -> None:
-    growth = Growth("worker-1", "memory_kib", 100_000, 120_000, {"panes": -90, "points": 9})
+def test_who_has_held_more_for_a_moment_keeps_the_room() -> None:
+    held = [1000] * 40 + [50_000] + [1000] * 39
+    looks = [
+        Sample(at, "worker-1", {"memory_kib": 100_000 + 40_000 * (at > 40)}, {"panes": count})
+        for at, count in enumerate(held)
+    ]
 
-    assert (growth.explained_kib, growth.tolerated) == (0, False)
+    [growth] = growths(looks)
+    [without] = growths([replace(one, kept={}) for one in looks])
+
+    assert growth.kept == {"panes": 49_000}
+    assert growth.tolerated
+    assert not without.tolerated
+
+
+def test_entries_that_went_excuse_nothing() -> None:
+    looks = [Sample(at, "worker-1", {"memory_kib": 9}, {"panes": 9000 - at}) for at in range(80)]
+
+    [growth] = growths(looks)
+
+    assert (growth.kept, growth.explained_kib) == ({}, 0)
 
 
 def test_a_page_tells_what_a_process_keeps() -> None:

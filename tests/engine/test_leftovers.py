@@ -1,9 +1,12 @@
 """State that refers to itself is freed when its partition is given up, however old it is."""
 
 import asyncio
+import ctypes
 import gc
+import resource
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +26,27 @@ def _nobody_else_collects() -> Iterator[None]:
     yield
     gc.enable()
     gc.unfreeze()
+
+
+def resident() -> int:
+    """Bytes of memory that the system has given to this process."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * resource.getpagesize()
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="only glibc can be asked for it"
+)
+def test_what_rows_leave_goes_back_to_the_system() -> None:
+    """The allocator would hold it back: behind it lies something that is still wanted."""
+    rows = [bytes(600) for _ in range(100_000)]
+    wanted = rows[-1]
+    del rows
+    held = resident()
+    free()
+
+    assert resident() < held - 30_000_000
+    assert len(wanted) == 600
 
 
 async def test_what_a_partition_leaves_is_freed() -> None:

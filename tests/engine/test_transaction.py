@@ -63,7 +63,8 @@ async def test_a_restore_sees_exactly_the_committed_rows(lab: Lab, producers: Pr
         KafkaLog({"bootstrap_servers": lab.bootstrap_servers}), lab.changelog, 0
     )
 
-    assert list(restored.rows) == [Row(b"a", b"2")]
+    assert list(restored.take_rows()) == [Row(b"a", b"2")]
+    assert restored.newest == {}
     assert restored.marker == b"m"
 
 

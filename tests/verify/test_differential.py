@@ -110,6 +110,15 @@ def receipt(at: int, id_: str) -> Event:
     return event("message.status", at, id_=id_, status={"message_key": "m_e1", "value": "read"})
 
 
+def annotated(id_: str, annotations: list[dict[str, str]]) -> Event:
+    """What is said after 60 hours of a message that nobody knows."""
+    said = {"key": "m_unknown"}
+    at = 60 * 3_600_000
+    return event(
+        "message.annotated", at, id_=id_, actor="system", message=said, annotations=annotations
+    )
+
+
 def late_changes(found: Found) -> list[Any]:
     return [key for key in found.points if "late_changes" in str(key)]
 
@@ -136,11 +145,8 @@ def test_receipts_push_no_message_out_of_the_history() -> None:
 
 def test_what_can_change_nothing_is_no_late_change() -> None:
     """Nor is it anything older than the history, by which an unknown message counts as final."""
-    said = {"message": {"key": "m_unknown"}}
-    mood = {"annotations": [{"kind": "sentiment", "label": "positive", "model": "m"}]}
-    mute = event("message.annotated", 60 * 3_600_000, id_="e2", actor="system", **said)
-    late = event("message.annotated", 60 * 3_600_000 + 1, id_="e3", actor="system", **said, **mood)
-
+    mood = [{"kind": "sentiment", "label": "positive", "model": "m"}]
+    mute, late = annotated("e2", []), annotated("e3", mood)
     first, second = message(0, id_="e1"), message(59 * 3_600_000, id_="e4")
     receipts = [receipt(0, "r1"), receipt(59 * 3_600_000, "r2")]
     assert late_changes(agreed([*receipts, late])) == []

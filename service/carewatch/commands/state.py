@@ -141,7 +141,7 @@ async def _positions(settings: Settings, stage: str, partition: int) -> tuple[in
         )
     restored = await read_newest(log, processor.changelog, partition, owned=False)
     stage_ = processor.build(PartitionContext(partition=partition, partitions=counts))
-    marker = stage_.restore(restored.rows, restored.marker)
+    marker = stage_.restore(restored.take_rows(), restored.marker)
     first = await log.first_offset(processor.reads, partition)
     return marker, first, await group_offset(processor, partition, options)
 
@@ -152,7 +152,7 @@ async def _conversation(settings: Settings, key: str, tenant: str | None) -> dic
     partition = partition_of(key.encode(), counts[TRACK.reads])
     restored = await read_newest(KafkaLog(options), TRACK.changelog, partition, owned=False)
     track = Track(PartitionContext(partition=partition, partitions=counts))
-    next_offset = track.restore(restored.rows, restored.marker)
+    next_offset = track.restore(restored.take_rows(), restored.marker)
     found = [one for one in track.conversations(key) if tenant in (None, one.tenant)]
     if not found:
         raise Refused(

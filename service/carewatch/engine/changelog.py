@@ -1,8 +1,7 @@
 """Reading a log to its last stable offset: what a restore stands on, on aiokafka."""
 
 import contextlib
-import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,17 +25,17 @@ STALLED_POLLS = 60
 class Restored:
     """The newest row of every key, tombstones removed, and the marker."""
 
-    newest: Mapping[bytes, bytes]
+    newest: dict[bytes, bytes]
     """The rows by their keys, without the marker."""
     marker: bytes | None
     read: int
     headers: Sequence[tuple[str, bytes]] = ()
     """Of the marker's record: the driver's own part."""
 
-    @property
-    def rows(self) -> Iterator[Row]:
-        """The rows, one by one: a list of a million would be as large as what they become."""
-        return itertools.starmap(Row, self.newest.items())
+    def take_rows(self) -> Iterator[Row]:
+        """The rows, one by one, each taken out: a million are as large as what they become."""
+        for key in list(self.newest):
+            yield Row(key, self.newest.pop(key))
 
 
 Progress = Callable[[int, int], None]

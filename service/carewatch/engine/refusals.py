@@ -39,7 +39,7 @@ class Refusals:
     def stage(self, stage: Stage, restored: Restored) -> int:
         """The marker's next source offset, from rows that can be trusted."""
         try:
-            return stage.restore(restored.rows, restored.marker)
+            return stage.restore(restored.take_rows(), restored.marker)
         except (Refused, Permanent) as error:
             self._refuse(str(error), f"restore {self._processor.changelog} from a backup", error)
 
