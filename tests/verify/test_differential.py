@@ -23,6 +23,16 @@ AFTERWARDS = (1000, 60_000, 3_600_000 * 30)
 
 DAYS_LATER = 83 * 3_600_000
 
+KEPT = Policy(
+    policy="p",
+    version=1,
+    effective_from="2020-01-01T00:00:00Z",
+    order=1,
+    targets={"first_reply": TargetRule(all="1h")},
+    close=Close(unanswered="keep"),
+)
+"""Owes a first reply beyond the end of the session."""
+
 
 def told_both(
     events: list[Event], document: Document, *, afterwards: int, every: int
@@ -183,24 +193,37 @@ def test_an_end_whose_opening_was_forgotten_is_not_that_of_the_next_session() ->
 
 def test_a_breach_after_the_end_spoils_no_session() -> None:
     """The policy keeps the promise of a reply beyond the end (S12); it is broken an hour later."""
-    kept = Policy(
-        policy="p",
-        version=1,
-        effective_from="2020-01-01T00:00:00Z",
-        order=1,
-        targets={"first_reply": TargetRule(all="1h")},
-        close=Close(unanswered="keep"),
-    )
     events = [
         message(0, id_="e1"),
         event("conversation.status_changed", 60_000, id_="e2", lifecycle={"to": "closed"}),
     ]
 
     oracle, found = told_both(
-        events, Document(policies=[kept]), afterwards=AFTERWARDS[-1], every=1000
+        events, Document(policies=[KEPT]), afterwards=AFTERWARDS[-1], every=1000
     )
 
     assert [one["to"] for one in oracle.transitions(("acme", "c1"))] == ["pending", "breached"]
+    assert [str(one) for one in judge(oracle, found).differences] == []
+
+
+def test_a_merge_gives_up_what_is_owed_beyond_the_end() -> None:
+    """The parent owes from then on, if anybody does (S15)."""
+    events = [
+        message(0, id_="e1"),
+        event("conversation.status_changed", 60_000, id_="e2", lifecycle={"to": "closed"}),
+        event(
+            "conversation.merged",
+            120_000,
+            id_="e3",
+            lifecycle={"to": "merged", "merged_into": "c9"},
+        ),
+    ]
+
+    oracle, found = told_both(
+        events, Document(policies=[KEPT]), afterwards=AFTERWARDS[-1], every=1000
+    )
+
+    assert [one["to"] for one in oracle.transitions(("acme", "c1"))] == ["pending", "cancelled"]
     assert [str(one) for one in judge(oracle, found).differences] == []
 
 

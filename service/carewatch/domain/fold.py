@@ -199,7 +199,7 @@ def _apply(step: Step, event: Event) -> None:
                 actions.act(step)
             if not EXCLUDING.isdisjoint(step.state.tags):
                 sessions.end_session(step, "spam")
-                obligations.excluded(step)
+                obligations.gone(step, "spam")
         case Deleted():
             actions.delete(step, event.key)
             if turns.delete_message(step, event.key):

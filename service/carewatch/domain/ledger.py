@@ -103,7 +103,10 @@ def accept(
     memory.recorded = max(memory.recorded, event.recorded)
     idle = isinstance(event, Inherited) and _is_replaced(memory, event)
     missed = late == "unknown" and memory.oldest_final() is not None
-    changes = advance(memory, clock, books) if idle else _take(memory, event, clock, books, keep)
+    if idle:
+        changes = hear(memory, event.recorded, clock, books)
+    else:
+        changes = _take(memory, event, clock, books, keep)
     if missed:
         changes.append(Change(counted(event), 1, event.id, ""))
     return changes

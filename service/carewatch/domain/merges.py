@@ -9,7 +9,7 @@ instant would otherwise keep up a turn that neither has any more.
 
 from typing import Final
 
-from carewatch.domain import sessions, turns
+from carewatch.domain import obligations, sessions, turns
 from carewatch.domain.conversation import Step
 from carewatch.domain.events import Inherited, Merged
 from carewatch.domain.facts import HandOver
@@ -34,6 +34,7 @@ def merge(step: Step, event: Merged) -> None:
         return
     if state.session is None:
         step.count_event("ignored_events")
+        obligations.gone(step, "merged")
         return
     turn = state.turn
     if turn is not None and event.into is not None:

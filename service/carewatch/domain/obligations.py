@@ -52,9 +52,11 @@ def session_ended(step: Step, ending: str, outcome: Given, resolver: str | None 
         _cancel(_open(step, CASE), ending)
 
 
-def excluded(step: Step) -> None:
-    """The conversation is spam: also what is owed beyond the end of its session goes (E20)."""
-    _cancel(_open(step), "spam")
+def gone(step: Step, why: Literal["spam", "merged"]) -> None:
+    """The conversation is spam (E20), or goes on in another (S15): nothing more is owed in it, also
+    not what a policy keeps open beyond the end of the session (S12).
+    """
+    _cancel(_open(step), why)
 
 
 def turn_opened(step: Step, *, first: bool, since: int | None = None) -> None:
