@@ -78,6 +78,7 @@ def test_what_the_state_holds_is_told_and_the_same_after_a_restore() -> None:
 
     assert before["conversations"] == again.held["conversations"] == 2
     assert before["event_ids"] == again.held["event_ids"] == 2
+    assert (before["conversations_at_work"], again.held["conversations_at_work"]) == (2, 0)
     assert before["panes"] == again.held["panes"] > 0
 
 

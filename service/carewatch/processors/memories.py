@@ -85,6 +85,11 @@ class Memories:
         """How many there were at the last flush."""
         return len(self._at_rest)
 
+    @property
+    def at_work(self) -> int:
+        """How many of them are kept as objects, too."""
+        return len(self._at_work)
+
     def __iter__(self) -> Iterator[Key]:
         """Every conversation, in a fixed order."""
         return chain.from_iterable(self.in_slices(AT_WORK))

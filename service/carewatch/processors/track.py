@@ -149,6 +149,7 @@ class Track:
             outputs=outputs,
             held={
                 "conversations": len(self._memories),
+                "conversations_at_work": self._memories.at_work,
                 "event_ids": self._seen.kept,
                 "panes": len(self._panes),
             },
