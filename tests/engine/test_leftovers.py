@@ -66,17 +66,20 @@ async def test_what_a_partition_leaves_is_freed() -> None:
     assert seen() is None
 
 
-@pytest.mark.parametrize("how", ["closed", "failed"])
+@pytest.mark.parametrize("how", ["closed", "failed", "abandoned"])
 async def test_each_loss_is_looked_after_anew(how: str) -> None:
     leftovers = Leftovers(together_seconds=0)
     for _ in range(2):
         knot = Knot()
         seen = weakref.ref(knot)
         del knot
-        if how == "closed":
-            leftovers.closed("track", 1)
-        else:
-            leftovers.failed("track", 1, fenced=False)
+        match how:
+            case "closed":
+                leftovers.closed("track", 1)
+            case "abandoned":
+                leftovers.abandoned("track", 1)
+            case _:
+                leftovers.failed("track", 1, fenced=False)
         await leftovers.freed()
 
         assert seen() is None

@@ -33,9 +33,15 @@ class Restored:
     """Of the marker's record: the driver's own part."""
 
     def take_rows(self) -> Iterator[Row]:
-        """The rows, one by one, each taken out: a million are as large as what they become."""
+        """The rows, one by one, each taken out: a million are as large as what they become.
+
+        It ends where somebody else has taken the others.
+        """
         for key in list(self.newest):
-            yield Row(key, self.newest.pop(key))
+            value = self.newest.pop(key, None)
+            if value is None:
+                return
+            yield Row(key, value)
 
 
 Progress = Callable[[int, int], None]

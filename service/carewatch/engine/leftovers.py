@@ -31,6 +31,10 @@ class Leftovers(Observer):
         """The partition was given up."""
         self._dropped.set()
 
+    def abandoned(self, stage: str, partition: int) -> None:
+        """A restore has ended that nobody wanted: what it made is dropped now, not before."""
+        self._dropped.set()
+
     async def freed(self) -> None:
         """Waits until state is dropped, and frees it."""
         await self._dropped.wait()

@@ -57,6 +57,9 @@ class Observer:
     def opened(self, stage: str, partition: int, *, rows: int, seconds: float) -> None:
         """The partition lives: `rows` were restored in `seconds`."""
 
+    def abandoned(self, stage: str, partition: int) -> None:
+        """A restore for which nobody waits any more has come to its end."""
+
     def fed(self, stage: str, partition: int, *, records: int) -> None:
         """`records` were handed to the stage."""
 
@@ -94,6 +97,10 @@ class Observers(Observer):
     def opened(self, stage: str, partition: int, *, rows: int, seconds: float) -> None:
         for one in self._observers:
             one.opened(stage, partition, rows=rows, seconds=seconds)
+
+    def abandoned(self, stage: str, partition: int) -> None:
+        for one in self._observers:
+            one.abandoned(stage, partition)
 
     def fed(self, stage: str, partition: int, *, records: int) -> None:
         for one in self._observers:

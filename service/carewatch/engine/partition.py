@@ -17,6 +17,7 @@ import logging
 from bisect import bisect_left
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from carewatch.engine.changelog import Restored, read_newest
@@ -31,6 +32,7 @@ from carewatch.engine.ports import (
     TransactionalProducer,
 )
 from carewatch.engine.refusals import Refusals
+from carewatch.engine.restoring import restored_in_thread
 from carewatch.engine.sends import sends_of
 from carewatch.engine.tally import Driven, Tally, TooManyDead
 from carewatch.processors.base import Flush, PartitionContext, Processor, Record, Stage
@@ -321,8 +323,9 @@ class Partition:
     async def _restore(self, stage: Stage, restored: Restored, committed: int | None) -> int:
         """The next source offset; refuses what cannot be right rather than guess."""
         self._refusals.rows(restored, committed)
-        # In a thread, since a million rows take longer than the group waits for a heartbeat.
-        next_offset = await asyncio.to_thread(self._refusals.stage, stage, restored)
+        restore = partial(self._refusals.stage, stage)
+        left = partial(self._observer.abandoned, self._processor.name, self.number)
+        next_offset = await restored_in_thread(restore, restored, left)
         first = await self._log.first_offset(self._processor.reads, self.number)
         if restored.marker is None or next_offset == 0:
             # Nothing was ever folded, so nothing is missing when the log begins later than 0.
