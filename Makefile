@@ -21,7 +21,7 @@ demo: setup ## run everything on this machine and watch live numbers; Ctrl-C end
 	$(BIN)/carewatch demo $(ARGS)
 
 test: lint .venv/.asyncapi .venv/.wall ## every check and every test, with a real Kafka, Prometheus and browser
-	@$(MAKE) --no-print-directory -j3 test-faults test-scenarios test-pure test-engine test-broker
+	@$(MAKE) --no-print-directory -j3 test-scenarios test-pure test-engine test-faults test-broker
 
 test-pure: setup ## the part of it without a broker
 	$(BIN)/pytest -m "not broker" --durations=15 $(ARGS)

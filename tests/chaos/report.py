@@ -95,8 +95,8 @@ class Report:
         for name in (*results, topics.CUSTOMER, topics.PARTIALS):
             self.aborted_records += await deployment.aborted(name)
         # Not in this thread: the proxies live in its loop, and whoever works on must be served.
-        await asyncio.to_thread(self._compare, ran)
-        verdict = await verified(deployment)
+        comparing = asyncio.to_thread(self._compare, ran)
+        _, verdict = await asyncio.gather(comparing, verified(deployment))
         self.oracle = {"compared": verdict.compared, "left_out": verdict.left_out}
         self.differences["oracle"] = list(verdict.told[:EXAMPLES])
 

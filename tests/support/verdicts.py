@@ -67,10 +67,15 @@ class Ran:
 async def look_at(
     deployment: Deployment, manifest: dict[str, Any], *, within_s: float = SETTLE_S
 ) -> Ran:
-    """Waits until everything has settled, and reads what is there."""
+    """Waits until everything has settled, and reads what is there.
+
+    The log goes on: what follows from its last tick is waited for before the results are read.
+    """
     await deployment.passed(manifest["settled_at_ms"] + 2000, within_s=within_s)
-    names = (topics.EVENTS, topics.FACTS, topics.SLA)
-    records = {name: await deployment.committed(name) for name in names}
+    records = {topics.EVENTS: await deployment.committed(topics.EVENTS)}
+    await deployment.passed(last_tick(records[topics.EVENTS]), within_s=within_s)
+    for name in (topics.FACTS, topics.SLA):
+        records[name] = await deployment.committed(name)
     points = {one.key: one async for one in deployment.reading(topics.METRICS)}
     records[topics.METRICS] = list(points.values())
     return Ran(manifest, await deployment.board(), records)
