@@ -38,8 +38,6 @@ RETENTION_MS: Final[dict[str, int]] = {
 }
 """How long after a window's end its point is kept (W12); never shorter than its partials."""
 
-_Name = tuple[str, tuple[str, ...]]
-
 _PART: Final = b"part|"
 _POINT: Final = b"point|"
 
@@ -149,8 +147,7 @@ class Panes:
         self.partials = 0
         """How many snapshots of sources are kept, all panes together."""
         self._panes: dict[PaneId, KnownPane] = {}
-        self._names: dict[_Name, _Name] = {}  # each once: the panes of a series share it
-        self._sources: dict[tuple[str, int], tuple[str, int]] = {}
+        self._sources: dict[tuple[str, int], tuple[str, int]] = {}  # each once, for all panes
         self._dirty: dict[PaneId, KnownPane] = {}
         self._deadlines: list[tuple[int, PaneId]] = []  # a heap; one entry per windowed pane
         self._rows: dict[bytes, bytes | None] = {}
@@ -165,8 +162,9 @@ class Panes:
         """The pane of that name, a new one if there is none."""
         known = self._panes.get(id_)
         if known is None:
-            name = (id_.metric, id_.labels)
-            id_ = PaneId(*self._names.setdefault(name, name), intern(id_.window), id_.start)
+            # Interned: of as many as there are panes they are few, and go with the last of them.
+            labels = tuple(map(intern, id_.labels))
+            id_ = PaneId(intern(id_.metric), labels, intern(id_.window), id_.start)
             known = self._panes[id_] = KnownPane(id_)
         return known
 
@@ -255,11 +253,12 @@ class Panes:
     def _take(self, partial: Partial) -> KnownPane | None:
         pane = self.pane(PaneId(*_names(partial)))
         source = (partial.stage, partial.partition)
-        source = self._sources.setdefault(source, source)
         known = pane.parts.get(source)
         if known is not None and partial.position <= known.position:
             return None
-        self.partials += known is None
+        if known is None:
+            self.partials += 1
+            source = self._sources.setdefault(source, source)
         # A copy: the body is a view that would keep the whole fetched batch alive.
         pane.parts[source] = _Part(partial.position, partial.body.copy())
         return pane

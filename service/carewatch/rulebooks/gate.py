@@ -8,7 +8,6 @@ from carewatch import __version__
 from carewatch.clock import Clock
 from carewatch.domain.errors import ConfigError
 from carewatch.engine.ports import Message, TransactionalProducer
-from carewatch.engine.starting import started
 from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.gates import encode_gate
 from carewatch.wire.topics import EVENTS
@@ -42,7 +41,7 @@ async def publish_gate(
     check_gate(minimum)
     message = Message(None, encode_gate(minimum=minimum, recorded_at=clock()), (CONTENT_TYPE,))
     try:
-        await started(producer.start)
+        await producer.start()
         await producer.begin()
         stored: list[Awaitable[object]] = []
         for partition in range(partitions):

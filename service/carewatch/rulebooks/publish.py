@@ -8,7 +8,6 @@ from carewatch.domain.errors import InvalidRecord, Refused
 from carewatch.domain.rulebook import Document
 from carewatch.domain.times import parse_time
 from carewatch.engine.ports import Log, Message, TransactionalProducer
-from carewatch.engine.starting import started
 from carewatch.wire.envelope import CONTENT_TYPE
 from carewatch.wire.rulebooks import (
     decode_document,
@@ -77,7 +76,7 @@ async def publish_rulebook(
     """
     canonical = encode_document(document)
     try:
-        await started(producer.start)
+        await producer.start()
         known = await read_publications(log)
         if known and known[-1].hash == hash_document(canonical):
             return known[-1], False
