@@ -5,7 +5,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carewatch.domain.rulebook import Close, Document, Policy, Target, TargetRule
+from carewatch.domain.rulebook import (
+    Close,
+    Condition,
+    Document,
+    Match,
+    Policy,
+    Target,
+    TargetRule,
+)
 from carewatch.domain.times import parse_time
 from carewatch.processors.base import Output
 from carewatch.processors.replay import Replay
@@ -204,6 +212,24 @@ def test_a_breach_after_the_end_spoils_no_session() -> None:
     oracle, _ = agreed(events, Document(policies=[KEPT]))
 
     assert [one["to"] for one in oracle.transitions(("acme", "c1"))] == ["pending", "breached"]
+
+
+def test_a_breach_by_a_change_at_the_instant_of_the_end_spoils_the_session() -> None:
+    """What came into force was broken already (S11), and then the session was resolved."""
+    policy = Policy(
+        policy="p",
+        version=1,
+        effective_from="2020-01-01T00:00:00Z",
+        order=1,
+        match=Match(all=[Condition(field="queue", eq="vip")]),
+        targets={"requester_wait": TargetRule(all="30s")},
+    )
+    moved = event("conversation.assigned", 60_000, id_="e2", assignment={"to": {"queue": "vip"}})
+    over = event("conversation.status_changed", 60_000, id_="e3", lifecycle={"to": "resolved"})
+
+    oracle, _ = agreed([message(0, id_="e1"), moved, over], Document(policies=[policy]))
+
+    assert [one["to"] for one in oracle.transitions(("acme", "c1"))] == ["breached", "met_late"]
 
 
 def test_a_merge_gives_up_what_is_owed_beyond_the_end() -> None:

@@ -22,9 +22,14 @@ def clean(moments: list[Moment], records: Sequence[Record]) -> Iterator[Count]:
         if visit.end is None or not told:
             continue
         last = visit.last
+        # At the instant of the end a deadline comes after it (S2), but what broke a promise by
+        # changing it came before, if anything but the end happened then.
+        changed = visit.moments[-2].at == last.at if len(visit.moments) > 1 else False
         breached = any(
-            one["to"] == "breached" and one["from"] != "breached" and instant(one["at"]) < last.at
+            instant(one["at"]) < last.at
+            or (changed and one["reason"] != "due" and instant(one["at"]) == last.at)
             for one in told
+            if one["to"] == "breached" and one["from"] != "breached"
         )
         yield Count("policy_clean_rate", last.at, last.labels, n=int(not breached), d=1)
 
