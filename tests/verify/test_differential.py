@@ -250,6 +250,24 @@ def test_a_merge_gives_up_what_is_owed_beyond_the_end() -> None:
     assert [one["to"] for one in oracle.transitions(("acme", "c1"))] == ["pending", "cancelled"]
 
 
+def test_a_summary_of_a_held_call_says_nothing_of_the_messages() -> None:
+    """A phase told of the call: it is none that is known from summaries alone, though the session
+    ended by silence and the call with it (R16)."""
+    call = {"call_key": "k1", "phase": "held", "leg_key": "l1", "direction": "outbound"}
+    spent = {"replaces_key": "k1", "precision_ms": 1000, "talk_ms": 5000}
+    events = [
+        message(0, id_="e1", actor="agent", actor_key="a1"),
+        event("call.phase", 60_000, id_="e2", actor="system", call=call),
+        event("interaction.summary", DAYS_LATER, id_="e3", actor="system", summary=spent),
+        event("interaction.summary", DAYS_LATER + 1, id_="e4", actor="system", summary=spent),
+    ]
+
+    _, found = agreed(events)
+
+    handled = [one for key, one in found.points.items() if "handle_time" in key and "total" in key]
+    assert [one["count"] for one in handled] == [1, 1]
+
+
 def test_a_hand_over_tells_the_parent_no_time() -> None:
     """Its child learnt an hour late what it hands over; no tick has told the parent (R7, W4)."""
     merged = event(

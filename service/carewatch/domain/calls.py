@@ -72,7 +72,7 @@ def sum_up(step: Step, event: Summarised) -> None:
             step.take_back(_name(one.key))
     if of_all:
         step.take_back(handling.KEPT_AS)
-        _remember(step, Call(event.contact, over=True, summed_up=True))
+        _remember(step, Call(event.contact, over=True, summed_up=True, by_summary=True))
         if state.session is not None:
             state.session.summed_up = True
     agent = event.agent or (call.agent if call is not None else state.last_replier)
@@ -81,7 +81,7 @@ def sum_up(step: Step, event: Summarised) -> None:
 
 def _is_contact(call: Call) -> bool:
     """Whether no phase told of it: it is known from a summary alone."""
-    return call.over and call.answered_at is None and call.ended_at is None
+    return call.by_summary and call.answered_at is None and call.ended_at is None
 
 
 def _missed(step: Step, call: Call, event: CallPhase) -> Call:

@@ -41,6 +41,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
     missed: tuple[tuple[str | None, str | None], ...] = ()  # leg and agent of unanswered offers
     over: bool = False
     summed_up: bool = False
+    by_summary: bool = False  # the first that was told of it was a summary
 
 
 def all_over(calls: tuple[Call, ...]) -> tuple[Call, ...]:
