@@ -124,9 +124,10 @@ def test_an_event_in_order_writes_the_same_however_many_came_before_it() -> None
     sizes = [sum(len(key) + len(value or b"") for key, value in rows) for rows in written]
     early, late = sizes[10 * BLOCK : 30 * BLOCK], sizes[-20 * BLOCK :]
 
-    # What is folded away, a block at a time, now leaves a base behind that is written anew.
+    # What is folded away, a block at a time, now leaves a base behind that is written anew, with
+    # the marks of its newest messages.
     assert max(late) < 2 * max(early)
-    assert sum(late) < 1.2 * sum(early)
+    assert sum(late) < 1.3 * sum(early)
     assert max(len(rows) for rows in written) <= 4
 
 

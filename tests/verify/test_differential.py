@@ -4,6 +4,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from carewatch.domain.rulebook import (
     Close,
@@ -232,6 +233,18 @@ def test_a_breach_by_a_change_at_the_instant_of_the_end_spoils_the_session() -> 
     assert [one["to"] for one in oracle.transitions(("acme", "c1"))] == ["breached", "met_late"]
 
 
+def test_what_is_owed_beyond_the_end_is_owed_for_the_session_that_ended() -> None:
+    """A policy for what customers begin does not let go of it because nothing is open (S11)."""
+    begun = Match(all=[Condition(field="initiated_by", eq="customer")])
+    document = Document(policies=[structs.replace(KEPT, match=begun)])
+    closed = event("conversation.status_changed", 60_000, id_="e2", lifecycle={"to": "closed"})
+    tagged = event("conversation.tagged", 120_000, id_="e3", tags={"added": ["late"]})
+
+    oracle, _ = agreed([message(0, id_="e1"), closed, tagged], document)
+
+    assert [one["to"] for one in oracle.transitions(("acme", "c1"))] == ["pending", "breached"]
+
+
 def test_a_merge_gives_up_what_is_owed_beyond_the_end() -> None:
     """The parent owes from then on, if anybody does (S15)."""
     events = [
@@ -266,6 +279,23 @@ def test_a_summary_of_a_held_call_says_nothing_of_the_messages() -> None:
 
     handled = [one for key, one in found.points.items() if "handle_time" in key and "total" in key]
     assert [one["count"] for one in handled] == [1, 1]
+
+
+def test_a_session_is_of_whom_it_was_of_when_it_opened() -> None:
+    """A visitor says during it who they are (W7)."""
+    events = [
+        message(0, id_="e1"),
+        message(60_000, id_="e2", actor="bot", actor_key="b1"),
+        event("conversation.status_changed", 120_000, id_="e3", lifecycle={"to": "resolved"}),
+        message(240_000, id_="e4"),
+    ]
+    for one, customer in zip(events, ("u_visitor", "u_known", "u_known", "u_known"), strict=True):
+        one["data"]["customer_key"] = customer
+
+    _, found = agreed(events)
+
+    by_bot = [one for key, one in found.points.items() if "bot_resolution" in key]
+    assert [(one["n"], one["d"]) for one in by_bot] == [(1, 1)]
 
 
 def test_a_hand_over_tells_the_parent_no_time() -> None:
@@ -348,6 +378,21 @@ def test_what_is_said_of_a_final_message_moves_no_clock() -> None:
     oracle, found = told_both([asked, noted], Document(), afterwards=60_000, every=1000)
 
     assert [str(one) for one in judge(oracle, found).differences] == []
+
+
+def test_a_message_that_is_folded_away_is_final_and_not_unknown() -> None:
+    """What is said of it moves no clock, so the session that ended by silence is told by a tick."""
+    day = 86_400_000
+    events = [
+        message(0, id_="e1", actor="agent", actor_key="a1"),
+        message(3 * day, id_="e2"),
+        message(3 * day - 1000, id_="e3"),  # late: what is older than two days is folded away
+        event("message.deleted", 6 * day, id_="e4", message={"key": "m_e1"}),
+    ]
+
+    oracle, _ = agreed(events)
+
+    assert [one.id for one in oracle.conversations["acme", "c1"].without_effect] == ["e4"]
 
 
 def test_what_says_nothing_lets_older_messages_become_final() -> None:

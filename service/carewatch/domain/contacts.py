@@ -1,7 +1,8 @@
 """What the customer stage hears of a conversation (W7): what its customer did, and the sessions.
 
-Told where the session is told, so that both have one instant and are taken back together. Of a
-conversation whose customer nobody names, nothing is told.
+Told where the session is told, so that both have one instant and are taken back together. All of a
+session is its customer's when it opened, whoever the conversation turns out to be with: an opening
+without an end would be one that never ends. Of a customer whom nobody names, nothing is told.
 """
 
 from typing import Final
@@ -25,12 +26,13 @@ def wrote(step: Step) -> None:
     wrote_on = days_of(step.books).day(step.tenant, step.at).start, state.customer, state.channel
     if state.wrote_on != wrote_on:
         state.wrote_on = wrote_on
-        _tell(step, "wrote")
+        _tell(step, "wrote", of=state.customer)
 
 
 def session_opened(step: Step, *, reopened: bool, by_agent: bool) -> None:
     """A session began; what a person began is no contact of the customer (E6)."""
     marks: tuple[Mark, ...] = ("by_agent",) if by_agent else ()
+    step.state.contact_of = step.state.customer
     _tell(step, "reopened" if reopened else "opened", marks=marks)
 
 
@@ -61,12 +63,14 @@ def _tell(
     topics: tuple[str, ...] = (),
     marks: tuple[Mark, ...] = (),
     keep: str | None = None,
+    of: str | None = None,
 ) -> None:
     state = step.state
-    if state.customer is not None:
+    customer = of or state.contact_of
+    if customer is not None:
         labels = Labels(
             *(state.channel, state.account, NONE, NONE, "normal", None),
-            state.customer,
+            customer,
             state.sessions,
         )
         step.say(Contact(labels, act, step.at, topics, marks), keep=keep)

@@ -224,6 +224,12 @@ class Conversation(msgspec.Struct, array_like=True):
     burst: tuple[str, int] | None = None  # the author and beginning of the last burst of replies
     resolved_on: int | None = None  # the day on which it was last resolved, by its start
     wrote_on: tuple[int, str, str] | None = None  # the day its customer last wrote, whom, where
+    contact_of: str | None = None  # the customer of the newest session when it opened
+
+    @property
+    def begun_by(self) -> str | None:
+        """Who began the session; what is owed beyond its end is still owed for it."""
+        return self.initiated_by if self.session is None else self.session.initiated_by
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):
@@ -302,7 +308,7 @@ class Step:
                 state.team,
                 state.priority,
                 state.tags,
-                state.session.initiated_by if state.session is not None else None,
+                state.begun_by,
                 state.topics,
                 state.language,
             )
@@ -376,18 +382,9 @@ class Step:
 
     def measure(self, metric: str, since: int, *extra: str, agent: str | None = None) -> None:
         """Tells a duration that ends now by both clocks, as a value that is no fact of its own."""
-        spent = self.spent_since(since)
-        labels = self.labels(agent=agent)
-        self.say(
-            Tally(
-                labels,
-                metric,
-                self.at,
-                extra,
-                amount=spent.calendar_ms,
-                business_ms=spent.business_ms,
-            )
-        )
+        spent, labels = self.spent_since(since), self.labels(agent=agent)
+        calendar, business = spent.calendar_ms, spent.business_ms
+        self.say(Tally(labels, metric, self.at, extra, amount=calendar, business_ms=business))
 
     def count(self, metric: str, *extra: str) -> None:
         """Tells one more of a count, now."""

@@ -134,7 +134,6 @@ def next_timer(tenant: str, state: Conversation, books: Books) -> int | None:
 
 def _matched_by(state: Conversation) -> tuple[object, ...]:
     """What a policy may look at: when it changes, open clocks are judged anew."""
-    initiated = state.session.initiated_by if state.session is not None else None
     return (
         state.channel,
         state.account,
@@ -142,7 +141,7 @@ def _matched_by(state: Conversation) -> tuple[object, ...]:
         state.team,
         state.priority,
         state.tags,
-        initiated,
+        state.begun_by,
         state.topics,
         state.language,
     )

@@ -1,6 +1,7 @@
 """Deletions and annotations that come too late to change the message that they name (R6a)."""
 
 import zlib
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from carewatch.domain import asked
@@ -12,7 +13,7 @@ from carewatch.domain.history import History
 Verdict = Literal["final", "unknown"]
 
 FORGOTTEN_KEPT: Final = 64
-"""So many messages of settled histories are known by a mark; older ones are as good as unknown."""
+"""So many messages that are folded away are known by a mark; older ones are as good as unknown."""
 _MARK: Final = 4
 
 _NAMES_ANOTHER: Final = (Deleted, Annotated)
@@ -24,7 +25,7 @@ def late_change(
     """Whether the message that an event names is `final`, or `unknown`; None: it can change.
 
     A message that waits for a reply is known beyond the history; but older than `final_before` it
-    waits whatever is said of it now. Those of a settled history are final (`forgotten`). An
+    waits whatever is said of it now. Those that are folded away are final (`forgotten`). An
     unknown one is older than all that is known, or has not come yet: it counts as final where
     there is anything older than the history, but is awaited.
     """
@@ -36,9 +37,9 @@ def late_change(
     return "final" if at < final_before else None
 
 
-def forget(history: History, forgotten: bytes) -> bytes:
-    """The marks of the messages in a history, after those of earlier ones: the newest of all."""
-    keys = (one.key for one in history if isinstance(one, Message))
+def forget(events: Iterable[Event], forgotten: bytes) -> bytes:
+    """The marks of the messages among events, after those of earlier ones: the newest of all."""
+    keys = (one.key for one in events if isinstance(one, Message))
     return (forgotten + b"".join(map(_mark, keys)))[-FORGOTTEN_KEPT * _MARK :]
 
 

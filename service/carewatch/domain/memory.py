@@ -35,7 +35,7 @@ class Memory(msgspec.Struct, array_like=True):
     time, when events are derived anew, or when the conversation settles. `awaited`
     are the keys of messages that replies named before they arrived (R3), `handed` the newest
     revision of what each merge among `events` handed over (E14). By the rulebooks up to number
-    `due_by` the next timer is `due`. `forgotten` are the marks of messages whose history settled.
+    `due_by` the next timer is `due`. `forgotten` are the marks of messages that are folded away.
     What was taken back had become true before `retold`.
     """
 

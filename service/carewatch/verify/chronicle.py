@@ -38,6 +38,7 @@ class Chronicle:
         self.counts: list[Count] = []
         self.moments: list[Moment] = []
         self.session: Session | None = None
+        self._last: Session | None = None
         self.case: Case | None = None
         self.status: str | None = None
         self.turn: Turn | None = None
@@ -164,6 +165,7 @@ class Chronicle:
 
     def _remember(self, event: Event | None) -> None:
         marks, session = tuple(self._marks), self.session
+        begun = session or self._last  # what is owed beyond the end is still owed for the last
         if {"status", "opened", "reopened"} & set(marks):
             self._stated, self._written_since = self.status, False
         if "customer" in marks and not {"opened", "reopened"} & set(marks):
@@ -187,7 +189,7 @@ class Chronicle:
                 self._tags,
                 self._topics,
                 self._language,
-                None if session is None else session.initiated_by,
+                None if begun is None else begun.initiated_by,
                 None if self.turn is None else (self.turn.start, self.turn.first),
                 self.status,
                 self.bot_has,

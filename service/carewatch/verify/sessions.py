@@ -25,7 +25,6 @@ class Sessions(Queueing):
 
     def __init__(self, first: Event, rulebooks: Rulebooks) -> None:
         super().__init__(first, rulebooks)
-        self._last: Session | None = None
         self._resolved_at: int | None = None
         self._closed = False
         self._full: Fact | None = None

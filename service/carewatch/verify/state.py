@@ -206,6 +206,7 @@ class Moment:
     topics: frozenset[str]
     language: str | None
     initiated_by: str | None
+    """Who began the open session, or the last one."""
     turn: tuple[int, bool] | None
     """Start of the open turn, and whether it is a first one."""
     status: str | None
