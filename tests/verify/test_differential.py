@@ -298,6 +298,18 @@ def test_a_session_is_of_whom_it_was_of_when_it_opened() -> None:
     assert [(one["n"], one["d"]) for one in by_bot] == [(1, 1)]
 
 
+def test_what_is_said_at_the_instant_of_the_end_but_after_it_is_no_vote() -> None:
+    """An annotation has the last place of its instant (R5): the session was over then."""
+    said = [{"kind": "sentiment", "label": "positive", "model": "m"}]
+    noted = event("message.annotated", 0, id_="e2", message={"key": "m_e1"}, annotations=said)
+    over = event("conversation.status_changed", 0, id_="e3", lifecycle={"to": "resolved"})
+
+    _, found = agreed([message(0, id_="e1"), noted, over])
+
+    names = {key.split("|")[4] for key in found.points if "sentiment" in key}
+    assert names == {"sentiment"}
+
+
 def test_a_hand_over_tells_the_parent_no_time() -> None:
     """Its child learnt an hour late what it hands over; no tick has told the parent (R7, W4)."""
     merged = event(

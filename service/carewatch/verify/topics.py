@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from carewatch.verify.instants import DAY
 from carewatch.verify.sayings import SATISFACTION, score
-from carewatch.verify.state import Count, Labels, Moment
+from carewatch.verify.state import Count, Moment
 from carewatch.verify.visits import Visit, said, visits, writer
 
 SATISFIED = 600
@@ -45,20 +45,17 @@ def labelled(moments: list[Moment]) -> Iterator[Count]:
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """What a model found in a message of a customer, and in which session it said so."""
+    """What a model found in a message of a customer, and the moment in which it said so."""
 
-    session: int
-    at: int
+    moment: Moment
     label: str
     model: str
-    labels: Labels
-    topics: frozenset[str]
 
 
 def moods(moments: list[Moment], gone: set[str]) -> list[Mood]:
     """The moods of customers' messages that stand, in the order in which they were told."""
     return [
-        Mood(one.session, one.at, note["label"], _model(note), one.labels, one.topics)
+        Mood(one, note["label"], _model(note))
         for one in moments
         if one.note_of == "customer" and said(one, "key") not in gone
         for note in one.notes
@@ -75,7 +72,8 @@ def sentiment(moments: list[Moment], gone: set[str]) -> Iterator[Count]:
     """Messages by mood, and one vote per session at its end."""
     found = moods(moments, gone)
     for one in found:
-        yield Count("sentiment", one.at, one.labels, _mood(one), topics=one.topics)
+        now = one.moment
+        yield Count("sentiment", now.at, now.labels, _mood(one), topics=now.topics)
     for visit in visits(moments):
         vote = _vote(visit, found)
         if visit.end is not None and vote is not None:
@@ -88,8 +86,8 @@ def _mood(one: Mood) -> tuple[tuple[str, str], ...]:
 
 def _vote(visit: Visit, found: list[Mood]) -> Mood | None:
     """The mood that most of the scored messages had; of as many, the one that came last."""
-    mine = [one for one in found if visit.opening.at <= one.at <= visit.last.at]
-    mine = [one for one in mine if one.session == visit.number]
+    # By the moments, not by their instants: in the one of the end more may be said after it.
+    mine = [one for one in found if any(one.moment is now for now in visit.moments)]
     if not mine or visit.end in ELSEWHERE:
         return None
     votes = Counter(_mood(one) for one in mine)
