@@ -12,8 +12,10 @@ from carewatch.domain.rulebook import (
     Document,
     Match,
     Policy,
+    QueueRules,
     Target,
     TargetRule,
+    Tenant,
 )
 from carewatch.domain.times import parse_time
 from carewatch.processors.base import Output
@@ -308,6 +310,23 @@ def test_what_is_said_at_the_instant_of_the_end_but_after_it_is_no_vote() -> Non
 
     names = {key.split("|")[4] for key in found.points if "sentiment" in key}
     assert names == {"sentiment"}
+
+
+def test_a_state_that_gives_way_at_once_misses_no_schedule() -> None:
+    """Only the queue has business hours, which the conversation enters after it began (C5)."""
+    queues = {"vip": QueueRules(schedule="24x7")}
+    document = Document(tenants={"acme": Tenant(timezone="UTC", queues=queues)})
+    hour = 3_600_000
+    events = [
+        event("conversation.status_changed", 0, id_="e1", lifecycle={"to": "open"}),
+        event("queue.entered", hour, id_="e2", queue={"name": "vip"}),
+        event("conversation.status_changed", 2 * hour, id_="e3", lifecycle={"to": "resolved"}),
+    ]
+
+    oracle, _ = agreed(events, document)
+
+    worked = {one.get("metric"): one.get("business_ms") for one in oracle.facts(("acme", "c1"))}
+    assert worked["agent_work_time"] == 2 * hour
 
 
 def test_a_hand_over_tells_the_parent_no_time() -> None:

@@ -174,6 +174,8 @@ def change_state(step: Step, to: str) -> None:
 
 
 def _spend(step: Step, session: Session) -> None:
+    if step.at == session.state_since:
+        return  # a state that gives way at once misses no schedule (C5)
     was = step.state.status or "open"
     spent = session.spent.get(was, Spent()) + step.spent_since(session.state_since)
     session.spent = {**session.spent, was: spent}

@@ -180,7 +180,7 @@ class Sessions(Queueing):
 
     def _spend_status(self) -> None:
         session = self.session
-        if session is not None and self.status is not None:
+        if session is not None and self.status is not None and self._now > session.status_since:
             span = self._span(session.status_since, self.labels.queue)
             session.spans.setdefault(self.status, []).append(span)
             session.status_since = self._now
