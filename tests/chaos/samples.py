@@ -34,6 +34,7 @@ TOLERATED: Final[Mapping[str, Tolerance]] = {
 
 KEPT_BYTES: Final[Mapping[str, int]] = {
     "conversations": 1600,
+    "conversations_at_work": 10_000,
     "event_ids": 24,
     "customers": 600,
     "panes": 800,

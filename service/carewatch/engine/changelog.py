@@ -15,7 +15,9 @@ from carewatch.engine.starting import started
 from carewatch.processors.base import Record, Row
 from carewatch.wire.rows import MARKER_KEY
 
-BATCH_RECORDS = 10_000
+BATCH_RECORDS = 1_000
+"""So many are looked at at once: a takeover reads some ten partitions side by side, and what it
+needs for a moment the allocator keeps for good."""
 POLL_MS = 500
 STALLED_POLLS = 60
 """Empty polls in a row after which a read counts as stuck (half a minute)."""
