@@ -426,6 +426,22 @@ def test_a_message_that_is_folded_away_is_final_and_not_unknown() -> None:
     assert [one.id for one in oracle.conversations["acme", "c1"].without_effect] == ["e4"]
 
 
+def test_what_says_nothing_lets_a_settled_history_become_final() -> None:
+    """All that is known of the conversation is folded away, and older than history is kept."""
+    day = 86_400_000
+    topic = [{"kind": "topic", "label": "billing"}]
+    given = csat("answered", survey=None, score=5) | {"instrument": "nps"}
+    events = [
+        event("message.annotated", 0, id_="e1", message={"key": "m_e0"}, annotations=topic),
+        event("conversation.rated", 10 * day, id_="e2", csat=given),  # off its scale: no event
+        event("message.annotated", 20 * day, id_="e3", message={"key": "m_e9"}, annotations=topic),
+    ]
+
+    oracle, _ = agreed(events, every=1)
+
+    assert [one.id for one in oracle.conversations["acme", "c1"].late_changes] == ["e3"]
+
+
 def test_what_says_nothing_lets_older_messages_become_final() -> None:
     """A score off its scale is no event; when it came, the message was two days old (R6a, R7)."""
     day = 86_400_000

@@ -141,10 +141,12 @@ class Memory(msgspec.Struct, array_like=True):
 
     def oldest_final(self) -> Order | None:
         """The place of an event that was final when the last one came; None if none was."""
+        if self.base_order is not None:
+            return self.base_order
         oldest = next(iter(self.events), None)
-        if self.base_order is None and oldest is not None and oldest.at < self.final_before:
-            return order(oldest)
-        return self.base_order
+        # Of a settled history the newest place is known: what came since may have said nothing.
+        place = self.state.last_order if oldest is None else order(oldest)
+        return place if place is not None and place[0] < self.final_before else None
 
     def unsettle(self) -> None:
         """An event comes: from now on base and state are two."""
