@@ -34,6 +34,8 @@ AFTERWARDS = (1000, 60_000, 3_600_000 * 30)
 
 DAYS_LATER = 83 * 3_600_000
 
+INTO_C1 = {"to": "merged", "merged_into": "c1"}
+
 KEPT = Policy(
     policy="p",
     version=1,
@@ -79,10 +81,14 @@ def told_both(
     afterwards=st.sampled_from(AFTERWARDS),
     every=st.sampled_from((1, 1, 2, 5, 1000)),
 )
-@examples(60)
+@examples(60, same=True)
 def test_both_say_the_same(
     events: list[Event], document: Document, afterwards: int, every: int
 ) -> None:
+    """Any story under any rules. Of new ones, which `make properties` makes, about one in two
+    thousand still finds the two apart: where what is said of a message comes days before it, or
+    two ratings of one instant say the same.
+    """
     oracle, found = told_both(events, document, afterwards=afterwards, every=every)
 
     differences = judge(oracle, found).differences
@@ -99,7 +105,7 @@ def test_both_say_the_same(
 def test_both_forget_the_same(events: list[Event], document: Document, every: int) -> None:
     """Conversations that begin anew after months of silence, or were never over (R6a).
 
-    Of new stories about one in five hundred still finds the two apart: where what arrives late, or
+    Of new stories about one in a thousand still finds the two apart: where what arrives late, or
     changes what is final, meets the end of the 90 days. `make properties` looks for these.
     """
     oracle, found = told_both(events, document, afterwards=AFTERWARDS[-1], every=every)
@@ -327,6 +333,21 @@ def test_a_state_that_gives_way_at_once_misses_no_schedule() -> None:
 
     worked = {one.get("metric"): one.get("business_ms") for one in oracle.facts(("acme", "c1"))}
     assert worked["agent_work_time"] == 2 * hour
+
+
+def test_a_bot_owes_an_answer_to_what_a_merge_hands_over() -> None:
+    """So silence does not end the session that the bot has (E14, R17)."""
+    events = [
+        message(0, id_="e1"),
+        message(1000, id_="e2", actor="bot", actor_key="b1"),
+        message(2000, id_="e3", key="c2"),
+        event("conversation.merged", 3000, id_="e4", key="c2", lifecycle=INTO_C1),
+    ]
+
+    oracle, _ = agreed(events)
+
+    states = [one.get("transition") for one in oracle.facts(("acme", "c1"))]
+    assert [one for one in states if one] == ["opened"]
 
 
 def test_a_hand_over_tells_the_parent_no_time() -> None:

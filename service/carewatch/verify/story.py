@@ -164,7 +164,9 @@ class Story(Calling):
         if start < turn.start:
             self._recount_turn(start)
         turn.start, turn.hops = min(turn.start, start), max(turn.hops, hops)
-        turn.waiting[f"inherited from {said['from_conversation']}"] = None
+        asked = f"inherited from {said['from_conversation']}"
+        turn.waiting[asked] = None
+        self._unseen_by_bot.add(asked)  # it stands for what the customer wrote
 
     def _label(self, data: dict[str, Any]) -> None:
         self._role = data.get("source_role") or self._role
