@@ -42,17 +42,21 @@ KEPT_BYTES: Final[Mapping[str, int]] = {
     "points": 1600,
     "board_points": 1500,
 }
-"""What an entry of a process's state may take, by its kind.
+"""What an entry of a process's state takes, by its kind: how much one weighs against another.
 
 What a worker remembers of conversations, customers and windows it keeps for hours or days, a board
 its points as long as the topic has them. So for longer than a soak lasts both can only grow by
-them. They say how many they hold (`care_state_entries`, `care_board_points`); whatever grows
-without an entry has leaked.
+them. They say how many they hold (`care_state_entries`, `care_board_points`), and memory may grow
+as these do: what one of them takes, in the second quarter, it must take in the last one. Whatever
+grows without an entry has leaked.
 
 What counts is the most that a process has held so far. A worker that stood in for another has held
 all partitions for a moment; afterwards what it gave up lies between what it still holds, and the
 allocator keeps it for the next time.
 """
+
+EMPTY_KIB: Final = 76 * KIB
+"""What a worker uses that holds nothing: no entry explains that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class Growth:
     after: int
     kept: Mapping[str, int] = field(default_factory=dict)
     """How many more entries of each kind it has held at the most (medians again)."""
+    held_kib: tuple[int, int] = (0, 0)
+    """What all entries weigh that it has held at the most, in both quarters (`KEPT_BYTES`)."""
 
     @property
     def tolerated(self) -> bool:
@@ -90,8 +96,11 @@ class Growth:
 
     @property
     def explained_kib(self) -> int:
-        """What these entries may take."""
-        return sum(KEPT_BYTES[kind] * count for kind, count in self.kept.items()) // KIB
+        """By how much memory is more if each entry takes what it took before."""
+        before, after = self.held_kib
+        if after <= before:
+            return 0
+        return max(0, self.before - EMPTY_KIB) * (after - before) // before if before else after
 
     def __str__(self) -> str:
         return f"{self.process}: {self.measure} went from {self.before} to {self.after}"
@@ -107,14 +116,14 @@ def growths(samples: Sequence[Sample]) -> Iterator[Growth]:
         second, last = _alike(second, last)
         if not second or not last:
             continue
-        kept = _came(second, last)
+        kept, held = _came(second, last), (_weight(second), _weight(last))
         for measure in TOLERATED:
             before, after = (
                 [one.used[measure] for one in part if measure in one.used]
                 for part in (second, last)
             )
             if before and after:
-                yield Growth(process, measure, median_low(before), median_low(after), kept)
+                yield Growth(process, measure, median_low(before), median_low(after), kept, held)
 
 
 def _at_most(samples: Iterable[Sample]) -> Iterator[Sample]:
@@ -133,6 +142,12 @@ def _came(second: Sequence[Sample], last: Sequence[Sample]) -> dict[str, int]:
         if after > before:
             found[kind] = after - before
     return found
+
+
+def _weight(part: Sequence[Sample]) -> int:
+    """What the entries of such a sample weigh (each kind by its median), in KiB."""
+    kinds = KEPT_BYTES.items()
+    return sum(size * median_low(one.kept[kind] for one in part) for kind, size in kinds) // KIB
 
 
 def _alike(second: list[Sample], last: list[Sample]) -> tuple[list[Sample], list[Sample]]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
-from chaos.samples import KEPT_BYTES, TOLERATED
+from chaos.samples import EMPTY_KIB, KEPT_BYTES, TOLERATED
 
 HEAD: Final = """\
 # Soak
@@ -80,9 +80,9 @@ def _tolerances(document: dict[str, Any]) -> str:
     )
     each = ", ".join(f"{kind} {size:,}" for kind, size in KEPT_BYTES.items())
     return (
-        f"Tolerated: {told}; of memory also what the entries may take by which the most that a "
-        "process has held of its state was more, since they are kept for longer than a soak lasts "
-        f"(bytes each: {each}).\n\n{_entries(document)}"
+        f"Tolerated: {told}; memory over that of an empty process ({EMPTY_KIB:,} KiB) also grows "
+        "as the most that it has held of its state does, since that is kept for longer than a soak "
+        f"lasts (entries weigh, in bytes: {each}).\n\n{_entries(document)}"
     )
 
 

@@ -42,12 +42,12 @@ def test_a_leak_of_a_task_each_ten_seconds_is_found_within_minutes() -> None:
     assert not found("gateway", "tasks", [30 + number for number in range(30)]).tolerated
 
 
-def test_memory_may_grow_by_the_entries_that_came_and_by_nothing_else() -> None:
-    def used(kept: int) -> Growth:
+def test_memory_may_grow_as_the_entries_do_and_no_faster() -> None:
+    def used(panes: int) -> Growth:
         [growth] = growths(
             [
-                Sample(at, "worker-1", {"memory_kib": 100_000 + 300 * at}, {"panes": kept * at})
-                for at in range(120)
+                Sample(at, "worker-1", {"memory_kib": 160_000 + 1000 * at}, {"panes": panes})
+                for at, panes in ((at, 10_000 + panes * at) for at in range(120))
             ]
         )
         return growth
@@ -60,7 +60,7 @@ def test_memory_may_grow_by_the_entries_that_came_and_by_nothing_else() -> None:
 def test_who_has_held_more_for_a_moment_keeps_the_room() -> None:
     held = [1000] * 40 + [50_000] + [1000] * 39
     looks = [
-        Sample(at, "worker-1", {"memory_kib": 100_000 + 40_000 * (at > 40)}, {"panes": count})
+        Sample(at, "worker-1", {"memory_kib": 100_000 + 240_000 * (at > 40)}, {"panes": count})
         for at, count in enumerate(held)
     ]
 
