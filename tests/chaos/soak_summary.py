@@ -68,7 +68,7 @@ def _table(document: dict[str, Any]) -> str:
         for one in document["growth"]
     ]
     head = [
-        "| process | measure | second quarter | last quarter | grown |",
+        "| process | measure | second quarter | last quarter | more than explained |",
         "|---|---|---:|---:|---|",
     ]
     return "\n".join([*head, *rows, ""])
