@@ -85,9 +85,9 @@ def told_both(
 def test_both_say_the_same(
     events: list[Event], document: Document, afterwards: int, every: int
 ) -> None:
-    """Any story under any rules. Of new ones, which `make properties` makes, about one in two
-    thousand still finds the two apart: where what is said of a message comes days before it, or
-    two ratings of one instant say the same.
+    """Any story under any rules. Of new ones, which `make properties` makes, about one in a
+    thousand still finds the two apart: where what is said of a message comes days before it, two
+    ratings of one instant say the same, or a merge hands over what a pause holds back.
     """
     oracle, found = told_both(events, document, afterwards=afterwards, every=every)
 
