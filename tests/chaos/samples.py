@@ -116,7 +116,9 @@ def growths(samples: Sequence[Sample]) -> Iterator[Growth]:
         second, last = _alike(second, last)
         if not second or not last:
             continue
-        kept, held = _came(second, last), (_weight(second), _weight(last))
+        was, now = _held(second), _held(last)
+        kept = {kind: now[kind] - was[kind] for kind in now if now[kind] > was[kind]}
+        held = _weight(was), _weight(now)
         for measure in TOLERATED:
             before, after = (
                 [one.used[measure] for one in part if measure in one.used]
@@ -134,20 +136,14 @@ def _at_most(samples: Iterable[Sample]) -> Iterator[Sample]:
         yield replace(one, kept=most)
 
 
-def _came(second: Sequence[Sample], last: Sequence[Sample]) -> dict[str, int]:
-    """By how many entries of each kind a process has held more."""
-    found = {}
-    for kind in KEPT_BYTES:
-        before, after = (median_low(one.kept[kind] for one in part) for part in (second, last))
-        if after > before:
-            found[kind] = after - before
-    return found
+def _held(part: Sequence[Sample]) -> dict[str, int]:
+    """How many entries of each kind a process has held, by the median of its samples."""
+    return {kind: median_low(one.kept[kind] for one in part) for kind in KEPT_BYTES}
 
 
-def _weight(part: Sequence[Sample]) -> int:
-    """What the entries of such a sample weigh (each kind by its median), in KiB."""
-    kinds = KEPT_BYTES.items()
-    return sum(size * median_low(one.kept[kind] for one in part) for kind, size in kinds) // KIB
+def _weight(held: Mapping[str, int]) -> int:
+    """What these entries weigh, in KiB."""
+    return sum(KEPT_BYTES[kind] * count for kind, count in held.items()) // KIB
 
 
 def _alike(second: list[Sample], last: list[Sample]) -> tuple[list[Sample], list[Sample]]:

@@ -29,7 +29,7 @@ from carewatch.domain.events import (
 from carewatch.domain.facts import Result, instant
 from carewatch.domain.fold import fire_timers, fold_event
 from carewatch.domain.history import BLOCK, History
-from carewatch.domain.late_changes import counted, forget, late_change
+from carewatch.domain.late_changes import counted, late_change
 from carewatch.domain.memory import HISTORY_MS, Memory
 from carewatch.domain.naming import name_result, name_withdrawal, override_key
 from carewatch.domain.policy import Books
@@ -383,7 +383,8 @@ def _fold_away(memory: Memory, books: Books, gone: int) -> None:
         return
     base = Conversation() if memory.base is None else _decode_state(memory.base)
     said: list[Said] = []
-    for event in islice(memory.events, gone):
+    oldest = list(islice(memory.events, gone))
+    for event in oldest:
         fold_event(memory.tenant, base, event, books, said.append)
     final = {override_key(item.result, item.cause) for item in said if memory.causes}
     final |= {override_key(one.result, one.cause) for one in _withdrawables(memory.base)}
@@ -391,8 +392,7 @@ def _fold_away(memory: Memory, books: Books, gone: int) -> None:
     memory.causes = {key: cause for key, cause in memory.causes.items() if key not in final}
     memory.base_order = base.last_order
     memory.base = _encode(base)
-    memory.forgotten = forget(islice(memory.events, gone), memory.forgotten)
-    memory.events.drop(gone)
+    memory.drop(oldest)
     if memory.handed:
         left = {event.id for event in memory.events}
         memory.handed = {merge: one for merge, one in memory.handed.items() if merge in left}

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from carewatch.domain.conversation import Conversation
-from carewatch.domain.events import Order, order
+from carewatch.domain.events import Event, Order, order
 from carewatch.domain.fold import Tell, fire_timers, next_timer
 from carewatch.domain.history import History
 from carewatch.domain.late_changes import forget
@@ -135,9 +135,13 @@ class Memory(msgspec.Struct, array_like=True):
         self.causes = {key: cause for key, cause in self.causes.items() if key in open_}
         self.base_order = self.oldest_final()
         self.base = SAME
-        self.forgotten = forget(self.events, self.forgotten)
-        self.events.drop(len(self.events))
+        self.drop(list(self.events))
         self.handed = {}
+
+    def drop(self, oldest: list[Event]) -> None:
+        """The oldest events are folded away: of their messages only marks are left."""
+        self.forgotten = forget(oldest, self.forgotten)
+        self.events.drop(len(oldest))
 
     def oldest_final(self) -> Order | None:
         """The place of an event that was final when the last one came; None if none was."""

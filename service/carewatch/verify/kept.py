@@ -24,7 +24,7 @@ def clean(moments: list[Moment], records: Sequence[Record]) -> Iterator[Count]:
         last = visit.last
         # At the instant of the end a deadline comes after it (S2), but what broke a promise by
         # changing it came before, if anything but the end happened then.
-        changed = visit.moments[-2].at == last.at if len(visit.moments) > 1 else False
+        changed = any(one.at == last.at for one in visit.moments[:-1])
         breached = any(
             instant(one["at"]) < last.at
             or (changed and one["reason"] != "due" and instant(one["at"]) == last.at)
