@@ -147,12 +147,14 @@ def annotated(id_: str, annotations: list[dict[str, str]]) -> Event:
 
 
 def agreed(
-    events: list[Event], document: Document | None = None, *, every: int = 1000
+    events: list[Event],
+    document: Document | None = None,
+    *,
+    afterwards: int = AFTERWARDS[-1],
+    every: int = 1000,
 ) -> tuple[Oracle, Found]:
     """Both, once they say the same."""
-    oracle, found = told_both(
-        events, document or Document(), afterwards=AFTERWARDS[-1], every=every
-    )
+    oracle, found = told_both(events, document or Document(), afterwards=afterwards, every=every)
     assert [str(one) for one in judge(oracle, found).differences] == []
     assert found.dead == []
     return oracle, found
@@ -361,9 +363,7 @@ def test_a_hand_over_tells_the_parent_no_time() -> None:
     )
     late = message(0, id_="e0", key="c2", arrives=3_600_000)
 
-    oracle, found = told_both([merged, late], Document(), afterwards=60_000, every=1000)
-
-    assert [str(one) for one in judge(oracle, found).differences] == []
+    agreed([merged, late], afterwards=60_000)
 
 
 def test_what_a_conversation_handed_over_stays_when_it_is_forgotten() -> None:
@@ -374,9 +374,7 @@ def test_what_a_conversation_handed_over_stays_when_it_is_forgotten() -> None:
     gone = event("message.deleted", 91 * 86_400_000, id_="e2", message={"key": "m_e9"})
 
     log = [message(0, id_="e0"), merged, gone]
-    oracle, found = told_both(log, Document(), afterwards=60_000, every=1000)
-
-    assert [str(one) for one in judge(oracle, found).differences] == []
+    agreed(log, afterwards=60_000)
 
 
 def test_a_pause_over_an_unanswered_message_goes_on_under_another_policy() -> None:
@@ -393,9 +391,7 @@ def test_a_pause_over_an_unanswered_message_goes_on_under_another_policy() -> No
     reply = message(1_200_000, id_="e2", actor="agent", actor_key="a1")
 
     log = [message(0, id_="e0"), held, reply]
-    oracle, found = told_both(log, Document(policies=policies), afterwards=60_000, every=1)
-
-    assert [str(one) for one in judge(oracle, found).differences] == []
+    agreed(log, Document(policies=policies), afterwards=60_000, every=1)
 
 
 def test_a_pause_is_suspect_from_its_promise_on() -> None:
@@ -410,9 +406,7 @@ def test_a_pause_is_suspect_from_its_promise_on() -> None:
     reply = message(1_200_000, id_="e2", actor="agent", actor_key="a1")
 
     log = [message(0, id_="e0"), held, reply]
-    oracle, found = told_both(log, Document(policies=[policy]), afterwards=60_000, every=1)
-
-    assert [str(one) for one in judge(oracle, found).differences] == []
+    agreed(log, Document(policies=[policy]), afterwards=60_000, every=1)
 
 
 def test_what_is_said_of_a_final_message_moves_no_clock() -> None:
@@ -427,9 +421,7 @@ def test_what_is_said_of_a_final_message_moves_no_clock() -> None:
         annotations=[{"kind": "sentiment", "label": "positive", "model": "m"}],
     )
 
-    oracle, found = told_both([asked, noted], Document(), afterwards=60_000, every=1000)
-
-    assert [str(one) for one in judge(oracle, found).differences] == []
+    agreed([asked, noted], afterwards=60_000)
 
 
 def test_a_message_that_is_folded_away_is_final_and_not_unknown() -> None:
@@ -471,10 +463,9 @@ def test_what_says_nothing_lets_older_messages_become_final() -> None:
     gone = event("message.deleted", 3 * day + 3_600_000, id_="e2", message={"key": "m_e9"})
 
     log = [message(0, id_="e0", actor="bot", actor_key="b1"), rated, gone]
-    oracle, found = told_both(log, Document(), afterwards=60_000, every=1000)
+    oracle, _ = agreed(log, afterwards=60_000)
 
     assert len(oracle.conversations["acme", "c1"].late_changes) == 1
-    assert [str(one) for one in judge(oracle, found).differences] == []
 
 
 def test_of_two_contacts_of_one_instant_one_is_the_first() -> None:
@@ -487,6 +478,4 @@ def test_of_two_contacts_of_one_instant_one_is_the_first() -> None:
     for one in events:
         one["data"]["customer_key"] = "u1"
 
-    oracle, found = told_both(events, Document(), afterwards=3_600_000 * 30, every=1)
-
-    assert [str(one) for one in judge(oracle, found).differences] == []
+    agreed(events, afterwards=3_600_000 * 30, every=1)
