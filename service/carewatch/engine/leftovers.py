@@ -12,9 +12,9 @@ from typing import Final
 
 from carewatch.engine.observer import Observer
 
-TOGETHER_SECONDS: Final = 0.4
+TOGETHER_SECONDS: Final = 2.0
 """A rebalance, or a broker that dies, gives up many partitions one after the other: one look is
-enough for all. It comes before they are opened again, or both would be in memory for a moment."""
+enough for all."""
 
 
 class Leftovers(Observer):
