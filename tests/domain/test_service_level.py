@@ -1,8 +1,9 @@
 """How many stays in a queue are answered within a time, and how many are given up."""
 
 import pytest
+from msgspec import structs
 
-from carewatch.domain.rulebook import Document, Tenant
+from carewatch.domain.rulebook import Channels, Document, Profile, Tenant
 from support.envelopes import START, Event, event, message
 from support.told import Series, told
 
@@ -56,6 +57,18 @@ def test_who_gives_up_was_not_answered(
     at: int, within: dict[tuple[str, ...], tuple[int, int]]
 ) -> None:
     assert level(entered(), left(at, "abandoned"), until=90_000) == within
+
+
+def test_who_falls_silent_until_the_very_time_counts_against_it_once() -> None:
+    """The timer at which a minute of silence ends the session has just counted the minute."""
+    own = Channels(accounts={"pn-1": "own"}, profiles={"own": Profile(idle_gap="1m")})
+    rules = structs.replace(RULES, channels=own)
+    events = [message(0, id_="m1"), entered(), message(0, id_="m2", actor="bot")]
+
+    counted = told(events, rules=rules, until=START + 90_000)
+
+    assert counted["service_level"] == {IN_20: (0, 1), IN_60: (0, 1)}
+    assert counted["abandonment_rate"] == {(): (1, 1)}
 
 
 def test_who_gives_up_at_once_was_a_wrong_number() -> None:

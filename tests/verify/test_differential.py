@@ -479,3 +479,13 @@ def test_of_two_contacts_of_one_instant_one_is_the_first() -> None:
         one["data"]["customer_key"] = "u1"
 
     agreed(events, afterwards=3_600_000 * 30, every=1)
+
+
+def test_the_same_rating_of_one_instant_counts_once_in_either_order() -> None:
+    answer = csat("answered", survey="s1", score=4)
+    first, second = (event("conversation.rated", 0, id_=id_, csat=answer) for id_ in ("e1", "e2"))
+
+    for told in ([first, second], [second, first]):
+        _, found = agreed(told, every=1)
+        gross = [one["gross"] for key, one in found.points.items() if "top2||total" in key]
+        assert gross == [{"n": 1, "d": 1}]

@@ -51,9 +51,9 @@ def session_ended(step: Step, session: Session, *, resolved: bool, contained: bo
     _tell(step, "resolved" if resolved else "closed", topics=step.state.topics, marks=marks)
 
 
-def rated(step: Step, score: int, *, keep: str | None) -> None:
-    """The customer rated the session; `keep` as of `Step.say`."""
-    _tell(step, "rated", marks=("bad",) if score < BAD_BELOW else (), keep=keep)
+def rating(step: Step, score: int) -> Contact | None:
+    """What is to be told of the customer who rates the session."""
+    return _contact(step, "rated", marks=("bad",) if score < BAD_BELOW else ())
 
 
 def _tell(
@@ -62,15 +62,28 @@ def _tell(
     *,
     topics: tuple[str, ...] = (),
     marks: tuple[Mark, ...] = (),
-    keep: str | None = None,
     of: str | None = None,
 ) -> None:
+    contact = _contact(step, act, topics=topics, marks=marks, of=of)
+    if contact is not None:
+        step.say(contact)
+
+
+def _contact(
+    step: Step,
+    act: Act,
+    *,
+    topics: tuple[str, ...] = (),
+    marks: tuple[Mark, ...] = (),
+    of: str | None = None,
+) -> Contact | None:
     state = step.state
     customer = of or state.contact_of
-    if customer is not None:
-        labels = Labels(
-            *(state.channel, state.account, NONE, NONE, "normal", None),
-            customer,
-            state.sessions,
-        )
-        step.say(Contact(labels, act, step.at, topics, marks), keep=keep)
+    if customer is None:
+        return None
+    labels = Labels(
+        *(state.channel, state.account, NONE, NONE, "normal", None),
+        customer,
+        state.sessions,
+    )
+    return Contact(labels, act, step.at, topics, marks)

@@ -12,7 +12,7 @@ from carewatch.domain import contacts
 from carewatch.domain.conversation import Step
 from carewatch.domain.episodes import SURVEYS_KEPT, Survey
 from carewatch.domain.events import Rated, Surveyed
-from carewatch.domain.facts import Labels, Tally
+from carewatch.domain.facts import Labels, Result, Tally
 
 ANSWERED_WITHIN_MS: Final = 7 * 24 * 3_600_000
 """A survey counts as answered for a week."""
@@ -43,15 +43,22 @@ def rated(step: Step, event: Rated) -> None:
     tags, topics = state.tags, state.topics
     top = Tally(labels, _TOP2, step.at, (), int(event.top), 1, tags=tags, topics=topics)
     mean = Tally(labels, _MEAN, step.at, (), event.score, tags=tags, topics=topics)
-    for tally in (top, mean):
-        name = f"{tally.metric}:{event.survey}"
-        step.take_back(name)
-        step.say(tally, keep=None if event.survey is None else name)
-        _forget_oldest(step, tally.metric)
-    name = f"{contacts.RATED}:{event.survey}"
-    step.take_back(name)
-    contacts.rated(step, event.score, keep=None if event.survey is None else name)
-    _forget_oldest(step, contacts.RATED)
+    contact = contacts.rating(step, event.score)
+    for name, result in ((_TOP2, top), (_MEAN, mean), (contacts.RATED, contact)):
+        _tell(step, name, result, event.survey)
+
+
+def _tell(step: Step, name: str, result: Result | None, survey: str | None) -> None:
+    """Tells a rating instead of the one given to the survey before. The same of the same instant
+    is told once, as it is where the two arrive the other way round."""
+    kept_as = f"{name}:{survey}"
+    kept = step.state.withdrawable.get(kept_as)
+    if kept is not None and kept.result == result:
+        return
+    step.take_back(kept_as)
+    if result is not None:
+        step.say(result, keep=None if survey is None else kept_as)
+    _forget_oldest(step, name)
 
 
 def _answers(step: Step, event: Rated) -> Survey | None:

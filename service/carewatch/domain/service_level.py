@@ -52,8 +52,9 @@ def end(step: Step, stay: Stay, *, answered: bool, gave_up: bool) -> None:
     if stay.suspended_at is not None:
         _reach(step, stay, stay.suspended_at, step.at - 1)
     if answered or gave_up:
+        decided = _kept(step)  # of this instant where silence ends what a timer has just counted
         for text, limit in step.book.within(step.tenant, QUEUE_ANSWER).items():
-            if step.at <= stay.started_at + limit:
+            if step.at <= stay.started_at + limit and _name(text, step.at) not in decided:
                 labels = step.labels(queue=stay.queue)
                 step.say(Tally(labels, _LEVEL, step.at, (text,), int(answered), 1))
     for name in _kept(step):
@@ -75,7 +76,12 @@ def _reach(step: Step, stay: Stay, first: int, last: int) -> None:
         for text, ms in step.books.at(at).within(step.tenant, QUEUE_ANSWER).items():
             if ms == limit:
                 tally = Tally(step.labels(queue=stay.queue), _LEVEL, at, (text,), 0, 1)
-                step.say(tally, keep=f"{_LEVEL}:{text}:{at}")
+                step.say(tally, keep=_name(text, at))
+
+
+def _name(text: str, at: int) -> str:
+    """Under which a stay that had lasted a time at an instant can be taken back."""
+    return f"{_LEVEL}:{text}:{at}"
 
 
 def _kept(step: Step) -> list[str]:
