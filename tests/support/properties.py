@@ -12,6 +12,5 @@ def examples(count: int, *, same: bool = False) -> settings:
     """The decorator of a property whose examples are dear: so many of them in an ordinary run.
 
     New ones in each, so that runs add up, unless they are to be the `same` in every ordinary one.
-    One example may take as long as it must.
     """
-    return settings(max_examples=count * TIMES, deadline=None, derandomize=same and TIMES == 1)
+    return settings(max_examples=count * TIMES, derandomize=same and TIMES == 1)
