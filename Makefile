@@ -5,6 +5,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ENGINE := tests/engine tests/streams
 FAULTS := $(addprefix tests/scenarios/test_,chaos.py kills.py three_brokers.py)
+UPLOT := .venv/wall/node_modules/uplot
+ARIMO := .venv/wall/node_modules/@fontsource-variable/arimo
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -89,11 +91,12 @@ lock: setup ## resolve requirements/*.in anew into requirements/*.txt, with hash
 	for part in asyncapi wall; do (cd requirements/$$part && npm install --package-lock-only \
 		--ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved=true) || exit 1; done
 
-vendor: .venv/.wall ## copy uPlot into the wall page, in the version of requirements/wall
-	cp .venv/wall/node_modules/uplot/LICENSE \
-		.venv/wall/node_modules/uplot/dist/uPlot.iife.min.js \
-		.venv/wall/node_modules/uplot/dist/uPlot.min.css service/carewatch/wall/vendor/
-	cd service/carewatch/wall/vendor && sha256sum LICENSE uPlot.iife.min.js uPlot.min.css > SHA256SUMS
+vendor: .venv/.wall ## copy uPlot and Arimo into the wall page, in the versions of requirements/wall
+	cp $(UPLOT)/dist/uPlot.iife.min.js $(UPLOT)/dist/uPlot.min.css \
+		$(ARIMO)/files/arimo-latin-wght-normal.woff2 service/carewatch/wall/vendor/
+	cp $(UPLOT)/LICENSE service/carewatch/wall/vendor/uPlot.LICENSE
+	cp $(ARIMO)/LICENSE service/carewatch/wall/vendor/arimo.LICENSE
+	cd service/carewatch/wall/vendor && sha256sum uPlot.* arimo* > SHA256SUMS
 
 clean: ## remove the environment and everything that was made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

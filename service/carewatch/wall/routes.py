@@ -8,8 +8,8 @@ from aiohttp import web
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'",
+    "font-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
@@ -24,6 +24,11 @@ _FILES: Final = (
     *((f"/wall/{name}.js", f"{name}.js", "text/javascript") for name in _SCRIPTS),
     ("/wall/vendor/uPlot.min.css", "vendor/uPlot.min.css", "text/css"),
     ("/wall/vendor/uPlot.iife.min.js", "vendor/uPlot.iife.min.js", "text/javascript"),
+    (
+        "/wall/vendor/arimo-latin-wght-normal.woff2",
+        "vendor/arimo-latin-wght-normal.woff2",
+        "font/woff2",
+    ),
 )
 
 
@@ -42,6 +47,7 @@ class _File:
     def __init__(self, body: bytes, content_type: str) -> None:
         self._body = body
         self._type = content_type
+        self._charset = "utf-8" if content_type.startswith("text/") else None
         self._etag = sha256(body).hexdigest()[:16]
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -50,7 +56,10 @@ class _File:
             web.Response(status=304, headers=_HEADERS)
             if any(tag.value == self._etag for tag in tags)
             else web.Response(
-                body=self._body, content_type=self._type, charset="utf-8", headers=_HEADERS
+                body=self._body,
+                content_type=self._type,
+                charset=self._charset,
+                headers=_HEADERS,
             )
         )
         response.etag = self._etag
