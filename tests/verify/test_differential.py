@@ -137,10 +137,15 @@ def receipt(at: int, id_: str) -> Event:
     return event("message.status", at, id_=id_, status={"message_key": "m_e1", "value": "read"})
 
 
-def annotated(id_: str, annotations: list[dict[str, str]]) -> Event:
-    """What is said after 60 hours of a message that nobody knows."""
-    said = {"key": "m_unknown"}
-    at = 60 * 3_600_000
+def annotated(
+    id_: str,
+    annotations: list[dict[str, str]],
+    *,
+    at: int = 60 * 3_600_000,
+    of: str = "m_unknown",
+) -> Event:
+    """What is said, after 60 hours, of a message that nobody knows."""
+    said = {"key": of}
     return event(
         "message.annotated", at, id_=id_, actor="system", message=said, annotations=annotations
     )
@@ -196,6 +201,19 @@ def test_what_is_late_for_the_time_before_belongs_to_what_began_anew() -> None:
     )
 
     assert late_changes([assigned, anew, deleted]) == []
+
+
+def test_a_source_whose_clock_is_ahead_begins_a_conversation_anew_for_what_comes_next() -> None:
+    """Whether 90 days have gone by is asked of each event's own instant (R6a)."""
+    days = 90 * 24 * 3_600_000
+    ahead, early = days + 6000, days - 60_000
+    anew = event(
+        "conversation.status_changed", ahead, id_="e2", arrives=early, lifecycle={"to": "open"}
+    )
+    mood = [{"kind": "sentiment", "label": "positive", "model": "m"}]
+    said = annotated("e3", mood, at=days - 1000, of="m_e1")
+
+    assert late_changes([message(0, id_="e1", actor="bot"), anew, said]) == []
 
 
 def test_an_end_whose_opening_was_forgotten_is_not_that_of_the_next_session() -> None:

@@ -166,8 +166,9 @@ class Oracle:
     def _known_since(self, event: Event) -> int | None:
         """The number from which on events of the conversation are known to one that comes now."""
         own = self.conversations[event.conversation].steps
-        if not own or max(stamped(event), own[-1].clock) - own[0].event.recorded <= SILENCE:
-            return None
+        latest = max(stamped(one) for one in (event, *(step.event for step in own)))
+        if not own or max(latest, own[-1].clock) - own[0].event.recorded <= SILENCE:
+            return None  # mostly: nobody need tell whether it began anew
         last = self._told()[event.conversation][-1].steps
         gone = is_forgotten(last, stamped(event), self._books)
         return self._number + 1 if gone else last[0].number
