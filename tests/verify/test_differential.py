@@ -11,6 +11,7 @@ from carewatch.domain.rulebook import (
     Condition,
     Document,
     Match,
+    Pause,
     Policy,
     QueueRules,
     Target,
@@ -425,6 +426,26 @@ def test_a_pause_is_suspect_from_its_promise_on() -> None:
 
     log = [message(0, id_="e0"), held, reply]
     agreed(log, Document(policies=[policy]), afterwards=60_000, every=1)
+
+
+def test_a_pause_that_ends_by_itself_is_of_the_priority_that_came_last() -> None:
+    """All that happened before did so at one instant; the next version of the policy ends it."""
+    paused = structs.replace(
+        KEPT,
+        targets={"resolution": TargetRule(all="1h", hours="calendar")},
+        pause=Pause(statuses=("queued",), resume_on="status"),
+    )
+    ended = structs.replace(KEPT, version=2, effective_from="2026-01-05T09:10:00Z")
+    events = [
+        message(0, id_="e1"),
+        event("conversation.status_changed", 0, id_="e2", lifecycle={"to": "queued"}),
+        event("conversation.tagged", 0, id_="e3", tags={}, priority="urgent"),
+    ]
+
+    _, found = agreed(events, Document(policies=[paused, ended]))
+
+    told = [key for key in found.points if "|suspect_pause|" in key and "|total|" in key]
+    assert [key.split("|")[3] for key in told] == ["urgent"]
 
 
 def test_what_is_said_of_a_final_message_moves_no_clock() -> None:

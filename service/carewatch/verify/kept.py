@@ -66,7 +66,8 @@ def _paused(
         if not ends or min(ends) <= since:
             continue
         until = min(ends)
-        now = max((one for one in moments if one.at <= until), key=lambda one: one.at).labels
+        ended_by = [one for one in moments if one.at == until][:1]
+        now = (ended_by or [one for one in moments if one.at < until])[-1].labels
         hours = books.at(until).hours_of(now.tenant, now.queue)
         span: Span = since, until
         yield Count(
