@@ -86,9 +86,9 @@ def told_both(
 def test_both_say_the_same(
     events: list[Event], document: Document, afterwards: int, every: int
 ) -> None:
-    """Any story under any rules. Of new ones, which `make properties` makes, about one in a
-    thousand still finds the two apart: where what is said of a message comes days before it, two
-    ratings of one instant say the same, or a merge hands over what a pause holds back.
+    """Any story under any rules. Of new ones, which `make properties` makes, about one in eight
+    thousand still finds the two apart: where what is said of a message comes days before it, or two
+    merges of one conversation arrive the other way round.
     """
     oracle, found = told_both(events, document, afterwards=afterwards, every=every)
 
@@ -106,8 +106,8 @@ def test_both_say_the_same(
 def test_both_forget_the_same(events: list[Event], document: Document, every: int) -> None:
     """Conversations that begin anew after months of silence, or were never over (R6a).
 
-    Of new stories about one in a thousand still finds the two apart: where what arrives late, or
-    changes what is final, meets the end of the 90 days. `make properties` looks for these.
+    Of new stories about one in ten thousand still finds the two apart: where a message that a merge
+    handed over is deleted months later. `make properties` looks for these.
     """
     oracle, found = told_both(events, document, afterwards=AFTERWARDS[-1], every=every)
 
