@@ -26,19 +26,19 @@ def wrote(step: Step) -> None:
     wrote_on = days_of(step.books).day(step.tenant, step.at).start, state.customer, state.channel
     if state.wrote_on != wrote_on:
         state.wrote_on = wrote_on
-        _tell(step, "wrote", of=state.customer)
+        _tell(step, _contact(step, "wrote", of=state.customer))
 
 
 def session_opened(step: Step, *, reopened: bool, by_agent: bool) -> None:
     """A session began; what a person began is no contact of the customer (E6)."""
     marks: tuple[Mark, ...] = ("by_agent",) if by_agent else ()
     step.state.contact_of = step.state.customer
-    _tell(step, "reopened" if reopened else "opened", marks=marks)
+    _tell(step, _contact(step, "reopened" if reopened else "opened", marks=marks))
 
 
 def bot_takes_part(step: Step) -> None:
     """The session has a message of a bot."""
-    _tell(step, "bot")
+    _tell(step, _contact(step, "bot"))
 
 
 def session_ended(step: Step, session: Session, *, resolved: bool, contained: bool) -> None:
@@ -48,7 +48,8 @@ def session_ended(step: Step, session: Session, *, resolved: bool, contained: bo
         ("transferred", session.passed_on),
     )
     marks = tuple(mark for mark, holds in named if holds)
-    _tell(step, "resolved" if resolved else "closed", topics=step.state.topics, marks=marks)
+    act: Act = "resolved" if resolved else "closed"
+    _tell(step, _contact(step, act, topics=step.state.topics, marks=marks))
 
 
 def rating(step: Step, score: int) -> Contact | None:
@@ -56,15 +57,7 @@ def rating(step: Step, score: int) -> Contact | None:
     return _contact(step, "rated", marks=("bad",) if score < BAD_BELOW else ())
 
 
-def _tell(
-    step: Step,
-    act: Act,
-    *,
-    topics: tuple[str, ...] = (),
-    marks: tuple[Mark, ...] = (),
-    of: str | None = None,
-) -> None:
-    contact = _contact(step, act, topics=topics, marks=marks, of=of)
+def _tell(step: Step, contact: Contact | None) -> None:
     if contact is not None:
         step.say(contact)
 

@@ -52,9 +52,10 @@ def end(step: Step, stay: Stay, *, answered: bool, gave_up: bool) -> None:
     if stay.suspended_at is not None:
         _reach(step, stay, stay.suspended_at, step.at - 1)
     if answered or gave_up:
-        decided = _kept(step)  # of this instant where silence ends what a timer has just counted
         for text, limit in step.book.within(step.tenant, QUEUE_ANSWER).items():
-            if step.at <= stay.started_at + limit and _name(text, step.at) not in decided:
+            # Where silence ends a stay at the very time, the timer has just counted it.
+            counted = _name(text, step.at) in step.state.withdrawable
+            if step.at <= stay.started_at + limit and not counted:
                 labels = step.labels(queue=stay.queue)
                 step.say(Tally(labels, _LEVEL, step.at, (text,), int(answered), 1))
     for name in _kept(step):
